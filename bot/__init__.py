@@ -1,0 +1,1 @@
+"""One resident message or staff command, from the platform to the commit."""

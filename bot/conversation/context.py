@@ -1,0 +1,51 @@
+"""What a step may look at besides state and event. Immutable; no database, clock or random source behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from domain.catalogue import Catalogue, City
+from domain.texts import Texts
+from surveys.definition import Survey
+
+CONSENT_VERSION = "2026-11"
+
+
+class OwnNeed(msgspec.Struct, frozen=True, gc=False):
+    """One of the resident's own needs, as `/mine` shows it."""
+
+    need_id: int
+    receipt: str
+    message_id: int
+    leaf: str
+    nature: str
+    status: str
+    community: str
+    day: str
+    residents: int  #: distinct residents who want the same there, this one included
+
+
+class World(msgspec.Struct, frozen=True):
+    """What is the same for every resident of an installation."""
+
+    catalogue: Catalogue
+    city: City
+    texts: Texts
+    surveys: Mapping[str, Survey]
+    match_community: Callable[[str], tuple[str, ...]]  #: typed name -> codes, best first
+    contacts: Mapping[str, str]  #: confirmed local numbers; absent ones are never shown
+    operator: str  #: who is responsible, for the notice
+
+
+class Context(msgspec.Struct, frozen=True):
+    """What is known about this resident at this moment."""
+
+    world: World
+    consented: bool
+    community: str | None
+    fresh: tuple[tuple[int, str], ...]  #: unused (need id, receipt) pairs for the needs of this event
+    residents: Mapping[tuple[str, str], int]  #: (community, leaf) -> distinct residents asking, before this event
+    own_needs: tuple[OwnNeed, ...] = ()  #: loaded for buttons and commands; newest first
+    own_voices: frozenset[tuple[str, str]] = frozenset()  #: (community, leaf) this resident already stands behind

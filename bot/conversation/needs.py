@@ -1,0 +1,220 @@
+"""From a reading to filed needs, and everything a resident can do with them afterwards."""
+
+from __future__ import annotations
+
+from bot.conversation.context import Context, OwnNeed
+from bot.conversation.effects import ConfirmNeeds, Effect, FileNeed, FileRemark, ReassignNeed, RetractNeed, Say
+from bot.conversation.say import say
+from bot.conversation.state import AnyStage, Dialogue, Filed, FiledNeed, Idle
+from domain.catalogue import OTHER_FACILITY
+from domain.messages import Button
+from domain.reading import CONFIDENT, Mention, Reading
+
+Step = tuple[Dialogue, tuple[Effect, ...]]
+CIRCLED = "①②③④⑤⑥"
+MAX_OPTIONS = 4
+MAX_LISTED = 10
+
+#: Intents kept beside the demand with the facility they are about.
+REMARKS = ("fault_report", "service_complaint", "objection")
+
+
+def file_message(message_id: int, reading: Reading, community: str, context: Context) -> Step:
+    """Answers one kept message: needs are filed, everything else gets the answer its intent deserves."""
+    if reading.intent == "need_report":
+        mentions = reading.mentions or (Mention(OTHER_FACILITY, 0.0, 0, 0),)
+        return _file_needs(message_id, mentions, community, context)
+    effects: list[Effect] = []
+    if reading.intent in REMARKS:
+        effects = [FileRemark(message_id, mention, reading.intent, community) for mention in reading.mentions]
+    choices: tuple[Button, ...] = ()
+    if reading.intent == "data_rights":
+        choices = tuple(
+            Button(context.world.texts(f"go.{name}"), f"go:{name}") for name in ("mine", "withdraw", "forget")
+        )
+    about = "、".join(context.world.catalogue.leaf_name(m.leaf, context.world.texts.language) for m in reading.mentions)
+    answer = say(context, "answer." + reading.intent, choices=choices, about=about or context.world.texts("this_matter"))
+    return Dialogue(Idle(), choices), (*effects, answer)
+
+
+def needs_of(
+    message_id: int, mentions: tuple[Mention, ...], community: str, context: Context, source: str
+) -> tuple[list[FileNeed], list[FiledNeed]]:
+    """The effects that file a message's needs, and what the dialogue remembers of them."""
+    effects, filed = [], []
+    for (need_id, receipt), mention in zip(context.fresh, mentions, strict=False):
+        status = "filed" if mention.p >= CONFIDENT else "asked"
+        effects.append(FileNeed(need_id, receipt, message_id, mention, status, source, community))
+        filed.append(FiledNeed(need_id, mention.leaf, mention.others))
+    return effects, filed
+
+
+def receipt_lines(effects: list[FileNeed], context: Context) -> list[str]:
+    """One line per counted need: what, its number, and how many neighbours want the same."""
+    texts, catalogue = context.world.texts, context.world.catalogue
+    lines = []
+    for mark, effect in zip(CIRCLED, [e for e in effects if e.status == "filed"], strict=False):
+        mention = effect.mention
+        where = (effect.community, mention.leaf)
+        others = context.residents.get(where, 0) - (where in context.own_voices)
+        nature = "" if mention.nature == "unknown" else catalogue.natures[mention.nature].name[texts.language]
+        lines.append(
+            texts(
+                "receipt.line_nature" if nature else "receipt.line",
+                mark=mark,
+                name=catalogue.leaf_name(mention.leaf, texts.language),
+                nature=nature,
+                receipt=effect.receipt,
+            )
+            + (texts("receipt.neighbours", count=others) if others > 0 else texts("receipt.first"))
+        )
+    return lines
+
+
+def _file_needs(message_id: int, mentions: tuple[Mention, ...], community: str, context: Context) -> Step:
+    effects, filed = needs_of(message_id, mentions, community, context, "chat")
+    sure = [effect for effect in effects if effect.status == "filed"]
+    unsure = [need for need, effect in zip(filed, effects, strict=True) if effect.status == "asked"]
+    texts = context.world.texts
+    says: list[Say] = []
+    choices: tuple[Button, ...] = ()
+    if sure:
+        name = context.world.city.tree[community].name
+        text = "\n".join([texts("receipt.head", name=name), *receipt_lines(effects, context)])
+        if not unsure:
+            choices = _confirm_buttons(message_id, filed, texts)
+            text += "\n" + texts("receipt.right")
+        says.append(say(context, "literal", text=text, choices=choices))
+    if unsure:
+        choices, question = _which(unsure[0], context)
+        says.append(question)
+    return Dialogue(Filed(tuple(filed)), choices), (*effects, *says)
+
+
+def _confirm_buttons(message_id: int, filed: list[FiledNeed], texts) -> tuple[Button, ...]:  # type: ignore[no-untyped-def]
+    if len(filed) == 1:
+        return (
+            Button(texts("confirm.yes"), f"ok:{message_id}"),
+            Button(texts("confirm.fix"), f"fix:{filed[0].need_id}"),
+            Button(texts("confirm.none"), f"no:{message_id}"),
+        )
+    return (
+        Button(texts("confirm.yes_all"), f"ok:{message_id}"),
+        *(
+            Button(texts("confirm.fix_nth", number=number), f"fix:{need.need_id}")
+            for number, need in enumerate(filed, 1)
+        ),
+        Button(texts("confirm.none_all"), f"no:{message_id}"),
+    )
+
+
+def _which(need: FiledNeed, context: Context, exclude: str | None = None) -> tuple[tuple[Button, ...], Say]:
+    """The question which facility was meant, most likely first, with two ways to say none."""
+    catalogue, texts = context.world.catalogue, context.world.texts
+    leaves = [need.leaf, *need.others, *_siblings(need.leaf, context)]
+    leaves = [leaf for leaf in dict.fromkeys(leaves) if leaf not in (exclude, OTHER_FACILITY)][:MAX_OPTIONS]
+    buttons = (
+        *(Button(catalogue.leaf_name(leaf, texts.language), f"set:{need.need_id}:{leaf}") for leaf in leaves),
+        Button(texts("which.other"), f"set:{need.need_id}:{OTHER_FACILITY}"),
+        Button(texts("which.drop"), f"drop:{need.need_id}"),
+    )
+    return buttons, say(context, "which.ask", choices=buttons)
+
+
+def _siblings(leaf: str, context: Context) -> list[str]:
+    facilities = context.world.catalogue.facilities
+    if leaf not in facilities:
+        return []
+    group = facilities[leaf].group
+    return [other.code for other in facilities.values() if other.group == group]
+
+
+def _own(rest: str, context: Context) -> OwnNeed | None:
+    return next((need for need in context.own_needs if str(need.need_id) == rest), None)
+
+
+LIVE = ("filed", "asked")
+
+
+def confirm(action: str, rest: str, context: Context) -> Step:
+    """ok:<message> all right; no:<message> none of these; drop:<need>, wd:<need> take one back."""
+    idle = Dialogue(Idle())
+    if action in ("ok", "no"):
+        needs = [need for need in context.own_needs if str(need.message_id) == rest and need.status in LIVE]
+        if not needs:
+            return idle, (say(context, "button.stale"),)
+        if action == "ok":
+            return idle, (ConfirmNeeds(tuple(need.need_id for need in needs)), say(context, "confirm.thanks"))
+        return idle, (*(RetractNeed(need.need_id, "rejected") for need in needs), say(context, "confirm.dropped"))
+    need = _own(rest, context)
+    if need is None or need.status not in LIVE:
+        return idle, (say(context, "button.stale"),)
+    if action == "wd":
+        name = context.world.catalogue.leaf_name(need.leaf, context.world.texts.language)
+        return idle, (
+            RetractNeed(need.need_id, "withdrawn"),
+            say(context, "withdraw.done", name=name, receipt=need.receipt),
+        )
+    return idle, (RetractNeed(need.need_id, "rejected"), say(context, "confirm.dropped"))
+
+
+def reassign(dialogue: Dialogue, action: str, rest: str, context: Context) -> Step:
+    """fix:<need> which one then? set:<need>:<leaf> this one; then on to the next unsure need, if any."""
+    need_text, _, leaf = rest.partition(":")
+    need = _own(need_text, context)
+    if need is None or need.status not in LIVE:
+        return Dialogue(Idle()), (say(context, "button.stale"),)
+    stage: AnyStage = dialogue.stage
+    known = {item.need_id: item for item in stage.needs} if isinstance(stage, Filed) else {}
+    if action == "fix":
+        item = known.get(need.need_id) or FiledNeed(need.need_id, need.leaf, ())
+        choices, question = _which(item, context, exclude=need.leaf)
+        return Dialogue(stage, choices), (question,)
+    if leaf not in context.world.catalogue.leaves:
+        return Dialogue(Idle()), (say(context, "button.stale"),)
+    name = context.world.catalogue.leaf_name(leaf, context.world.texts.language)
+    where = (need.community, leaf)
+    others = context.residents.get(where, 0) - (where in context.own_voices)
+    texts = context.world.texts
+    tail = texts("receipt.neighbours", count=others) if others > 0 else texts("receipt.first")
+    done = say(context, "literal", text=texts("which.done", name=name, receipt=need.receipt) + tail)
+    effects: tuple[Effect, ...] = (ReassignNeed(need.need_id, leaf), done)
+    waiting = {own.need_id for own in context.own_needs if own.status == "asked"} - {need.need_id}
+    for item in known.values():
+        if item.need_id in waiting:
+            choices, question = _which(item, context)
+            return Dialogue(stage, choices), (*effects, question)
+    return Dialogue(Idle()), effects
+
+
+def mine(context: Context) -> Say:
+    """Everything the resident has said is missing, with status and number."""
+    texts, catalogue = context.world.texts, context.world.catalogue
+    shown = [need for need in context.own_needs if need.status in LIVE][:MAX_LISTED]
+    if not shown:
+        return say(context, "mine.none")
+    lines = [
+        texts(
+            "mine.line",
+            name=catalogue.leaf_name(need.leaf, texts.language),
+            receipt=need.receipt,
+            day=need.day,
+            status=texts("status." + need.status),
+            count=max(need.residents, 1),
+        )
+        for need in shown
+    ]
+    return say(context, "literal", text="\n".join([texts("mine.head"), *lines, texts("mine.foot")]))
+
+
+def withdraw_list(dialogue: Dialogue, context: Context) -> Step:
+    """Which need should be taken back?"""
+    texts, catalogue = context.world.texts, context.world.catalogue
+    shown = [need for need in context.own_needs if need.status in LIVE][:MAX_LISTED]
+    if not shown:
+        return dialogue, (say(context, "mine.none"),)
+    buttons = tuple(
+        Button(f"{catalogue.leaf_name(need.leaf, texts.language)} {need.receipt}", f"wd:{need.need_id}")
+        for need in shown
+    )
+    return Dialogue(Idle(), buttons), (say(context, "withdraw.ask", choices=buttons),)

@@ -1,0 +1,307 @@
+"""step(state, event, context) -> (state, effects). Pure: the whole dialogue, one transition after the other."""
+
+from __future__ import annotations
+
+from bot.conversation import survey
+from bot.conversation.context import CONSENT_VERSION, Context
+from bot.conversation.effects import Effect, Forget, GiveConsent, KeepMessage, Say, SetCommunity, SetSurveys
+from bot.conversation.events import Commanded, Event, Invited, Pressed, Said, SentUnsupported
+from bot.conversation.needs import confirm, file_message, mine, reassign, withdraw_list
+from bot.conversation.say import say, say_welcome
+from bot.conversation.state import AskCommunity, AskConsent, Dialogue, Filed, Fresh, Idle, InSurvey, Pending
+from domain.messages import Button
+
+Step = tuple[Dialogue, tuple[Effect, ...]]
+
+MAX_LISTED = 20
+
+
+def step(dialogue: Dialogue, event: Event, context: Context) -> Step:
+    """The next state and what to do. Never raises; always says one to three messages.
+
+    Emergency comes before everything; then commands and buttons, which mean the same in every stage; then the stage.
+    """
+    if isinstance(event, Said):
+        if event.reading.emergency:
+            return _emergency(dialogue, event, context)
+        chosen = _chosen(dialogue, event.text)
+        if chosen is not None:
+            event = Pressed(chosen)
+        elif (command := _typed_command(event.text)) is not None:
+            event = command
+    if isinstance(event, Commanded):
+        return _command(dialogue, event, context)
+    if not context.consented:
+        return _before_consent(dialogue, event, context)
+    if isinstance(event, Invited):
+        return survey.invite(dialogue, event, context)
+    if isinstance(event, Pressed):
+        return _pressed(dialogue, event.payload, context)
+    if isinstance(event, SentUnsupported):
+        return dialogue, (say(context, "unsupported"),)
+    return _said(dialogue, event, context)
+
+
+def _chosen(dialogue: Dialogue, text: str) -> str | None:
+    """The payload of the button whose number or label was typed."""
+    typed = text.strip().rstrip("。.!!、))").strip()
+    if not typed or len(typed) > 40:
+        return None
+    number = NUMBERS.get(typed) or (int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 4 else 0)
+    if 1 <= number <= len(dialogue.choices):
+        return dialogue.choices[number - 1].payload
+    for button in dialogue.choices:
+        if typed == button.label:
+            return button.payload
+    return None
+
+
+NUMBERS = {
+    numeral: value
+    for value, numerals in enumerate(
+        ("一 ① 1 第一个", "二 ② 2 第二个", "三 ③ 3 第三个", "四 ④ 4 第四个", "五 ⑤ 5 第五个", "六 ⑥ 6 第六个"), 1
+    )
+    for numeral in numerals.split()
+}
+
+#: What people type instead of a command.
+WORDS = {
+    "帮助": "help",
+    "怎么用": "help",
+    "我的": "mine",
+    "我的诉求": "mine",
+    "查询": "mine",
+    "撤回": "withdraw",
+    "删除我的信息": "forget",
+    "删除我的数据": "forget",
+    "注销": "forget",
+    "取消": "cancel",
+    "退出": "cancel",
+    "退订": "stop",
+    "不再接收": "stop",
+    "换小区": "community",
+    "换社区": "community",
+    "help": "help",
+    "cancel": "cancel",
+    "stop": "stop",
+}
+
+
+def _typed_command(text: str) -> Commanded | None:
+    typed = text.strip()
+    if typed.startswith(("/", "/")):
+        name, _, argument = typed[1:].partition(" ")
+        return Commanded(WORDS.get(name, name.lower()), argument.strip())
+    name = WORDS.get(typed.lower().rstrip("。.!!"))
+    return Commanded(name) if name else None
+
+
+# emergency
+
+
+def _emergency(dialogue: Dialogue, event: Said, context: Context) -> Step:
+    kind = context.world.catalogue.emergency[event.reading.emergency or "fire"]
+    local = context.world.contacts.get(kind.local_number_key or "")
+    lines = [context.world.texts("emergency.answer", kind=kind.name, number=kind.number, advice=kind.advice)]
+    if local:
+        lines.append(context.world.texts("emergency.local", number=local))
+    lines.append(context.world.texts("emergency.not_a_hotline"))
+    effects: list[Effect] = [say(context, "literal", text="\n".join(lines), choices=dialogue.choices)]
+    if context.consented:
+        effects.insert(0, KeepMessage(event.message_id, event.text, event.reading, "chat"))
+    return dialogue, tuple(effects)
+
+
+# commands
+
+
+def _command(dialogue: Dialogue, event: Commanded, context: Context) -> Step:
+    if event.name == "start":
+        return _start(dialogue, event.argument, context)
+    if event.name == "help":
+        return dialogue, (say(context, "help", choices=dialogue.choices),)
+    if event.name == "privacy":
+        return dialogue, (say(context, "notice", operator=context.world.operator, choices=dialogue.choices),)
+    if not context.consented:
+        return _before_consent(dialogue, event, context)
+    if event.name == "cancel":
+        effects: list[Effect] = [*survey.stop(dialogue, context)]
+        return Dialogue(Idle()), (*effects, say(context, "cancelled"))
+    if event.name == "mine":
+        return dialogue, (mine(context),)
+    if event.name == "withdraw":
+        return withdraw_list(dialogue, context)
+    if event.name == "forget":
+        buttons = _buttons(context, ("forget.yes", "forget:yes"), ("forget.no", "forget:no"))
+        return Dialogue(dialogue.stage, buttons), (say(context, "forget.ask", choices=buttons),)
+    if event.name == "stop":
+        return Dialogue(Idle()), (*survey.stop(dialogue, context), SetSurveys(False), say(context, "surveys.off"))
+    if event.name == "surveys":
+        return dialogue, (SetSurveys(True), say(context, "surveys.on", choices=dialogue.choices))
+    if event.name == "community":
+        return _ask_community(context, None, "community.ask")
+    return dialogue, (say(context, "command.unknown", name=event.name[:20], choices=dialogue.choices),)
+
+
+def _start(dialogue: Dialogue, argument: str, context: Context) -> Step:
+    community = _deep_link(argument, context)
+    if not context.consented:
+        return _notice(context, community)
+    if community and community != context.community:
+        name = context.world.city.tree[community].name
+        return Dialogue(Idle()), (SetCommunity(community), say(context, "community.set", name=name))
+    if context.community is None:
+        return _ask_community(context, None, "community.ask")
+    if isinstance(dialogue.stage, InSurvey):
+        return survey.ask_again(dialogue, dialogue.stage, context)
+    return Dialogue(Idle()), (say_welcome(context, context.community),)
+
+
+def _deep_link(argument: str, context: Context) -> str | None:
+    """`c-P05-01` or `P05-01` names a community; anything else is ignored."""
+    code = argument.removeprefix("c-").removeprefix("c_")
+    tree = context.world.city.tree
+    return code if code in tree and tree[code].kind == "community" else None
+
+
+# consent
+
+
+def _notice(context: Context, community: str | None) -> Step:
+    buttons = _buttons(context, ("consent.yes", "consent:yes"), ("consent.no", "consent:no"))
+    return (
+        Dialogue(AskConsent(community), buttons),
+        (say(context, "notice", operator=context.world.operator, choices=buttons),),
+    )
+
+
+YES = frozenset("同意 好 好的 行 可以 中 嗯 是 是的 愿意 ok yes agree 我同意 同意的".split())
+NO = frozenset("不同意 不 不行 不要 不愿意 算了 no".split())
+
+
+def _before_consent(dialogue: Dialogue, event: Event, context: Context) -> Step:
+    stage = dialogue.stage
+    answer = ""
+    if isinstance(event, Pressed):
+        answer = event.payload
+    elif isinstance(event, Said):
+        typed = event.text.strip().lower().rstrip("。.!!~")
+        answer = "consent:yes" if typed in YES else "consent:no" if typed in NO else ""
+    if not isinstance(stage, AskConsent):
+        # a "yes" counts only for a notice that was shown
+        return _notice(context, None)
+    if answer == "consent:yes":
+        agreed = GiveConsent(CONSENT_VERSION)
+        if stage.community:
+            name = context.world.city.tree[stage.community].name
+            return Dialogue(Idle()), (
+                agreed,
+                SetCommunity(stage.community),
+                say(context, "consent.thanks_community", name=name),
+            )
+        state, effects = _ask_community(context, None, "consent.thanks")
+        return state, (agreed, *effects)
+    if answer == "consent:no" or (isinstance(event, Commanded) and event.name in ("cancel", "forget", "stop")):
+        return Dialogue(Fresh()), (say(context, "consent.declined"),)
+    if isinstance(event, Said):
+        buttons = _buttons(context, ("consent.yes", "consent:yes"), ("consent.no", "consent:no"))
+        return Dialogue(stage, buttons), (say(context, "consent.first", choices=buttons),)
+    return _notice(context, stage.community)
+
+
+# community
+
+
+def _ask_community(context: Context, pending: Pending | None, key: str, codes: tuple[str, ...] = ()) -> Step:
+    tree = context.world.city.tree
+    areas = [tree[code] for code in codes] or tree.all_communities
+    buttons = tuple(
+        Button(_label(context, area.code) if area.circle_scale == 15 or codes else area.name, f"in:{area.code}")
+        for area in areas[:MAX_LISTED]
+    )
+    return Dialogue(AskCommunity(pending), buttons), (say(context, key, choices=buttons),)
+
+
+def _label(context: Context, code: str) -> str:
+    """The community with its street: names alone can be alike."""
+    tree = context.world.city.tree
+    street = tree.ancestor(code, "street")
+    return f"{street.name if street else ''}{tree[code].name}"
+
+
+def _in_community(dialogue: Dialogue, code: str, context: Context) -> Step:
+    name = context.world.city.tree[code].name
+    stage = dialogue.stage
+    if isinstance(stage, AskCommunity) and stage.pending is not None:
+        state, effects = file_message(stage.pending.message_id, stage.pending.reading, code, context)
+        return state, (SetCommunity(code), *effects)
+    if isinstance(stage, InSurvey):
+        state, effects = survey.ask_again(dialogue, stage, context)
+        return state, (SetCommunity(code), *effects)
+    return Dialogue(Idle()), (SetCommunity(code), say(context, "community.set", name=name))
+
+
+# buttons
+
+
+def _pressed(dialogue: Dialogue, payload: str, context: Context) -> Step:
+    action, _, rest = payload.partition(":")
+    if action == "in" and rest in context.world.city.tree:
+        return _in_community(dialogue, rest, context)
+    if action == "forget":
+        if rest == "yes":
+            return Dialogue(Fresh()), (Forget(), say(context, "forget.done"))
+        return Dialogue(Idle()), (say(context, "forget.kept"),)
+    if action in ("ok", "no", "fix", "set", "drop", "wd"):
+        return reassign(dialogue, action, rest, context) if action in ("fix", "set") else confirm(action, rest, context)
+    if action == "sv":
+        return survey.pressed(dialogue, rest, context)
+    if action == "go" and rest in ("mine", "withdraw", "forget", "help"):
+        return _command(dialogue, Commanded(rest), context)
+    if action == "consent":
+        return dialogue, (say(context, "consent.already"),)
+    return dialogue, (say(context, "button.stale"),)
+
+
+# free text
+
+
+def _said(dialogue: Dialogue, event: Said, context: Context) -> Step:
+    stage = dialogue.stage
+    if isinstance(stage, InSurvey):
+        return survey.said(dialogue, stage, event, context)
+    if isinstance(stage, AskCommunity) or context.community is None:
+        return _where(dialogue, event, context)
+    keep = KeepMessage(event.message_id, event.text, event.reading, "chat")
+    state, effects = file_message(event.message_id, event.reading, context.community, context)
+    return state, (keep, *effects)
+
+
+def _where(dialogue: Dialogue, event: Said, context: Context) -> Step:
+    """A text while the community is unknown: its name, or already a need, which is kept until we know."""
+    stage = dialogue.stage
+    pending = stage.pending if isinstance(stage, AskCommunity) else None
+    found = context.world.match_community(event.text)
+    is_need = bool(event.reading.mentions)
+    if len(found) == 1 and not (is_need and len(event.text) > 12):
+        return _in_community(dialogue, found[0], context)
+    effects: tuple[Effect, ...] = ()
+    if is_need and pending is None:
+        pending = Pending(event.message_id, event.reading)
+        effects = (KeepMessage(event.message_id, event.text, event.reading, "chat"),)
+        if len(found) == 1:
+            state, more = _in_community(Dialogue(AskCommunity(pending)), found[0], context)
+            return state, (*effects, *more)
+        state, more = _ask_community(context, pending, "community.ask_kept", found)
+    elif found:
+        state, more = _ask_community(context, pending, "community.which", found)
+    else:
+        state, more = _ask_community(context, pending, "community.not_found")
+    return state, (*effects, *more)
+
+
+def _buttons(context: Context, *pairs: tuple[str, str]) -> tuple[Button, ...]:
+    return tuple(Button(context.world.texts(key), payload) for key, payload in pairs)
+
+
+__all__ = ["Filed", "step"]

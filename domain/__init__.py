@@ -1,0 +1,1 @@
+"""The words everybody shares: catalogue, areas, messages, errors, units, texts."""

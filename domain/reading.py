@@ -1,0 +1,35 @@
+"""What the machine understood of one message: the value that goes from `nlp` to the conversation."""
+
+from __future__ import annotations
+
+import msgspec
+
+#: From this probability on a need is filed without asking first; below it the resident chooses.
+CONFIDENT = 0.6
+
+
+class Mention(msgspec.Struct, frozen=True, gc=False):
+    """One facility a message is about. `start`, `end`: characters of the original text, half-open."""
+
+    leaf: str
+    p: float
+    start: int
+    end: int
+    nature: str = "unknown"
+    others: tuple[str, ...] = ()  #: the next best facilities, best first
+
+
+class Reading(msgspec.Struct, frozen=True, gc=False):
+    """One message read. `masked` is the text with personal data replaced, safe to show to staff."""
+
+    intent: str
+    intent_p: float
+    mentions: tuple[Mention, ...]
+    emergency: str | None
+    masked: str
+    model: str
+
+    @property
+    def needs(self) -> tuple[Mention, ...]:
+        """The mentions that count as demand."""
+        return self.mentions if self.intent == "need_report" else ()

@@ -1,0 +1,122 @@
+"""Reads the training corpus: marked-up sentences, one a line, as described in corpus/README.md."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from domain.catalogue import Catalogue
+from domain.errors import DataFileError
+
+FOLDER = Path(__file__).with_name("corpus")
+REGISTERS = frozenset({"chat", "dictated", "letter", "note"})
+MARK = re.compile(r"\[([a-z_0-9]+)(?::([a-z_]+))?\|([^\[\]|]+)\]")
+WAY_OUT = "correct the line as nlp/corpus/README.md describes"
+
+
+class Span(NamedTuple):
+    """One marked facility: characters `start` to `end` of the sample's text."""
+
+    leaf: str
+    nature: str | None
+    start: int
+    end: int
+
+
+class Sample(NamedTuple):
+    """One labelled message."""
+
+    text: str
+    intent: str
+    spans: tuple[Span, ...]
+    register: str
+    writer: str
+
+
+def files(folder: Path = FOLDER) -> list[Path]:
+    """Every corpus file, in a fixed order."""
+    return sorted(folder.rglob("*.tsv"))
+
+
+def load_corpus(catalogue: Catalogue, folder: Path = FOLDER) -> list[Sample]:
+    """All samples of all files.
+
+    Raises:
+        DataFileError: a line is broken; names file, line, fault and way out.
+    """
+    known = (frozenset(catalogue.intents), frozenset(catalogue.leaves), frozenset(catalogue.natures))
+    return [sample for path in files(folder) for sample in _read(path, folder, *known)]
+
+
+def catalogue_samples(catalogue: Catalogue) -> list[Sample]:
+    """The catalogue's own example sentences: phrasings of facilities are needs, examples of intents carry no mark."""
+    phrasings = [
+        Sample(text, "need_report", (Span(facility.code, None, 0, len(text)),), "chat", "catalogue")
+        for facility in catalogue.facilities.values()
+        for text in facility.phrasings
+    ]
+    examples = [
+        Sample(text, intent.code, (), "chat", "catalogue")
+        for intent in catalogue.intents.values()
+        if intent.carries_leaf != "yes"
+        for text in intent.examples
+    ]
+    return phrasings + examples
+
+
+def parse(marked: str) -> tuple[str, tuple[Span, ...]]:
+    """The text without its marks, and the marks as spans of that text."""
+    text, spans, last = "", [], 0
+    for match in MARK.finditer(marked):
+        text += marked[last : match.start()]
+        spans.append(Span(match[1], match[2], len(text), len(text) + len(match[3])))
+        text += match[3]
+        last = match.end()
+    return text + marked[last:], tuple(spans)
+
+
+def _read(
+    path: Path, folder: Path, intents: frozenset[str], leaves: frozenset[str], natures: frozenset[str]
+) -> Iterator[Sample]:
+    name = f"nlp/corpus/{path.relative_to(folder).as_posix()}"
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        columns = line.rstrip("\r").split("\t")
+        if len(columns) != 4:
+            fault = f"{len(columns)} columns instead of intent, register, writer, text"
+            raise DataFileError(name, f"line {number}", fault, WAY_OUT)
+        intent, register, writer, marked = columns
+        text, spans = parse(marked)
+        fault = _fault(intent, register, writer, text, spans, intents, leaves, natures)
+        if fault:
+            raise DataFileError(name, f"line {number}", fault, WAY_OUT)
+        yield Sample(text, intent, spans, register, writer)
+
+
+def _fault(
+    intent: str,
+    register: str,
+    writer: str,
+    text: str,
+    spans: tuple[Span, ...],
+    intents: frozenset[str],
+    leaves: frozenset[str],
+    natures: frozenset[str],
+) -> str:
+    if intent not in intents:
+        return f"unknown intent {intent!r}"
+    if register not in REGISTERS:
+        return f"unknown register {register!r}"
+    if not writer.strip() or not text.strip():
+        return "writer or text is empty"
+    if set("[]|") & set(text):
+        return "a mark is not closed, nested or misspelt"
+    for span in spans:
+        if span.leaf not in leaves:
+            return f"unknown facility {span.leaf!r}"
+        if span.nature is not None and span.nature not in natures:
+            return f"unknown nature {span.nature!r}"
+    return ""

@@ -1,0 +1,64 @@
+"""Brings a text into one shape (width, case, control characters, repeats) and remembers where each character was."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+REPEATS = re.compile(r"([^0-9])\1{2,}")
+SURROGATES = range(0xD800, 0xE000)
+
+
+class Normal(NamedTuple):
+    """A normalised text. `origin[i]` is the original index of character i, with one entry more for the end."""
+
+    text: str
+    origin: list[int] | None  #: None: every character stands where it stood
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """The original half-open span of normalised characters `start` to `end`."""
+        if self.origin is None:
+            return start, end
+        if end <= start:
+            return self.origin[start], self.origin[start]
+        return self.origin[start], self.origin[end - 1] + 1
+
+
+class _Fold(dict[int, str]):
+    """Character by character: NFKC, lower case, nothing unprintable; each looked up once."""
+
+    def __missing__(self, code: int) -> str:
+        folded = self[code] = _fold(code)
+        return folded
+
+
+def _fold(code: int) -> str:
+    if code in SURROGATES or unicodedata.category(chr(code)) in ("Cc", "Cf", "Co", "Cn"):
+        return "\n" if code in (0x0A, 0x0D) else " "
+    return unicodedata.normalize("NFKC", chr(code)).lower() or " "
+
+
+_FOLD = _Fold()
+
+
+def fold(text: str) -> str:
+    """NFKC and lower case, character by character; as long as `text` unless a character stands for several (㎡)."""
+    return text.translate(_FOLD)
+
+
+def normalise(text: str) -> Normal:
+    """The text folded, with runs of three or more equal characters (but digits) cut to two."""
+    folded = fold(text)
+    if len(folded) == len(text) and not REPEATS.search(folded):
+        return Normal(folded, None)
+    characters: list[str] = []
+    origin: list[int] = []
+    for index, character in enumerate(text):
+        for part in _FOLD[ord(character)]:
+            if characters[-2:] == [part, part] and not "0" <= part <= "9":
+                continue
+            characters.append(part)
+            origin.append(index)
+    origin.append(len(text))
+    return Normal("".join(characters), origin)

@@ -1,0 +1,1 @@
+"""Tables, repositories, migrations. The only room that knows SQL: SQLAlchemy Core over SQLite or PostgreSQL."""

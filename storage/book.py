@@ -1,0 +1,439 @@
+"""The rows of a batch of messages: read together at its start, changed in memory, written together at its end.
+
+One `Book` lives inside one transaction. Changes of one message are made on a `Page`, and only a finished page is
+added to the book: a message that fails leaves nothing behind. Counting is done here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from storage import tables as t
+
+WINDOW_MS = 30 * 24 * 3600 * 1000  #: a resident's repeats about one facility within 30 days are one voice
+
+Row = dict[str, object]
+
+
+def _table(model: type[t.Base]) -> Table:
+    table = model.__table__
+    assert isinstance(table, Table)
+    return table
+
+
+INBOX, RESIDENT, IDENTITY = _table(t.Inbox), _table(t.Resident), _table(t.Identity)
+CONVERSATION, MESSAGE, NEED, VOICE = _table(t.Conversation), _table(t.Message), _table(t.Need), _table(t.Voice)
+REMARK, LABEL, OUTBOX = _table(t.Remark), _table(t.Label), _table(t.Outbox)
+DEMAND, DEMAND_TOTAL = _table(t.Demand), _table(t.DemandTotal)
+INVITATION, ANSWER = _table(t.Invitation), _table(t.Answer)
+
+REMARK_COUNTER = {"objection": "objections", "fault_report": "faults", "service_complaint": "complaints"}
+
+
+@dataclass(slots=True)
+class Person:
+    """A resident as a batch knows them."""
+
+    resident_id: int
+    identity_id: int
+    community: str | None
+    consented: bool
+    opted_out: bool
+    state: bytes | None
+    version: int
+    is_new: bool = False
+
+
+@dataclass(slots=True)
+class LiveNeed:
+    """A need that is still filed or asked, as the counting rules see it."""
+
+    need_id: int
+    receipt: str
+    message_id: int
+    leaf: str
+    nature: str
+    status: str
+    community: str
+    day: str
+    at_ms: int
+    voice_id: int | None
+
+
+@dataclass(slots=True)
+class LiveVoice:
+    """A voice and the number of filed needs it rests on."""
+
+    voice_id: int
+    leaf: str
+    community: str
+    ordinal: int
+    day: str
+    first_ms: int
+    needs: int
+
+
+@dataclass(slots=True)
+class Standing:
+    """All live needs and voices of one resident."""
+
+    needs: dict[int, LiveNeed] = field(default_factory=dict)
+    voices: dict[int, LiveVoice] = field(default_factory=dict)
+
+    def latest_voice(self, community: str, leaf: str) -> LiveVoice | None:
+        """The resident's newest voice for a facility in a community."""
+        found = [voice for voice in self.voices.values() if voice.leaf == leaf and voice.community == community]
+        return max(found, key=lambda voice: voice.ordinal, default=None)
+
+
+@dataclass(slots=True)
+class Page:
+    """What one message writes."""
+
+    inserts: list[tuple[Table, Row]] = field(default_factory=list)
+    updates: list[tuple[Table, tuple[object, ...], Row]] = field(default_factory=list)
+    deletes: list[tuple[Table, tuple[object, ...]]] = field(default_factory=list)
+    counters: dict[tuple[str, str, str], dict[str, int]] = field(default_factory=dict)
+    totals: dict[tuple[str, str], int] = field(default_factory=dict)
+    forgotten: list[int] = field(default_factory=list)
+
+    def count(self, community: str, leaf: str, day: str, counter: str, by: int) -> None:
+        """Moves one counter of the demand table."""
+        cell = self.counters.setdefault((community, leaf, day), {})
+        cell[counter] = cell.get(counter, 0) + by
+
+    def count_resident(self, community: str, leaf: str, by: int) -> None:
+        """Moves the number of distinct residents."""
+        self.totals[community, leaf] = self.totals.get((community, leaf), 0) + by
+
+
+# counting
+
+
+def file_need(page: Page, standing: Standing, resident_id: int, need: LiveNeed, new_id: int) -> None:
+    """Makes a need count: it joins the resident's voice of the last 30 days, or raises a new one.
+
+    Source: counting rule of the catalogue (classification.yaml, `counting_rule`).
+    """
+    voice = standing.latest_voice(need.community, need.leaf)
+    if voice is not None and need.at_ms - voice.first_ms < WINDOW_MS:
+        voice.needs += 1
+        page.updates.append((VOICE, (voice.voice_id,), {"needs": voice.needs}))
+    else:
+        if voice is None:
+            page.count_resident(need.community, need.leaf, 1)
+        ordinal = voice.ordinal + 1 if voice else 1
+        voice = LiveVoice(new_id, need.leaf, need.community, ordinal, need.day, need.at_ms, 1)
+        standing.voices[voice.voice_id] = voice
+        page.inserts.append(
+            (
+                VOICE,
+                {
+                    "id": voice.voice_id,
+                    "resident_id": resident_id,
+                    "leaf": voice.leaf,
+                    "community": voice.community,
+                    "ordinal": ordinal,
+                    "day": voice.day,
+                    "first_ms": voice.first_ms,
+                    "needs": 1,
+                },
+            )
+        )
+        page.count(need.community, need.leaf, need.day, "voices", 1)
+    page.count(need.community, need.leaf, need.day, "needs", 1)
+    need.voice_id = voice.voice_id
+    need.status = "filed"
+    standing.needs[need.need_id] = need
+
+
+def unfile_need(page: Page, standing: Standing, need: LiveNeed) -> None:
+    """Makes a filed need no longer count. A voice without needs falls silent, and is gone from the counters.
+
+    The need's own row is the caller's to update.
+    """
+    voice = standing.voices[need.voice_id] if need.voice_id is not None else None
+    if need.status != "filed" or voice is None:
+        return
+    page.count(need.community, need.leaf, need.day, "needs", -1)
+    need.voice_id = None
+    voice.needs -= 1
+    if voice.needs:
+        page.updates.append((VOICE, (voice.voice_id,), {"needs": voice.needs}))
+        return
+    del standing.voices[voice.voice_id]
+    page.deletes.append((VOICE, (voice.voice_id,)))
+    page.count(voice.community, voice.leaf, voice.day, "voices", -1)
+    if standing.latest_voice(voice.community, voice.leaf) is None:
+        page.count_resident(voice.community, voice.leaf, -1)
+
+
+# reading
+
+
+class Book:
+    """Reads what a batch needs and writes what it made. Between two writes a resident may stand on one page only."""
+
+    def __init__(self, tx: Connection) -> None:
+        self._tx = tx
+        self._pages: list[Page] = []
+        self._dialect = tx.dialect.name
+
+    def replies(self, keys: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], bytes | None]:
+        """The stored replies of events that were accepted before."""
+        by_account: dict[tuple[str, str], list[str]] = {}
+        for channel, account, external_id in keys:
+            by_account.setdefault((channel, account), []).append(external_id)
+        found: dict[tuple[str, str, str], bytes | None] = {}
+        for (channel, account), external_ids in by_account.items():
+            rows = self._tx.execute(_SEEN, {"channel": channel, "account": account, "external_ids": external_ids})
+            for external_id, reply in rows:
+                found[channel, account, external_id] = reply
+        return found
+
+    def people(self, prints: Iterable[tuple[str, str, bytes]]) -> dict[tuple[str, str, bytes], Person]:
+        """The residents behind (channel, account, key hash), locked until the commit where the database can."""
+        by_account: dict[tuple[str, str], list[bytes]] = {}
+        for channel, account, key_hash in prints:
+            by_account.setdefault((channel, account), []).append(key_hash)
+        query = _PEOPLE_LOCKED if self._dialect == "postgresql" else _PEOPLE
+        found = {}
+        for (channel, account), hashes in by_account.items():
+            for row in self._tx.execute(query, {"channel": channel, "account": account, "hashes": hashes}):
+                key_hash, identity_id, resident_id, community, consent, opted_out, state, version = row
+                found[channel, account, key_hash] = Person(
+                    resident_id, identity_id, community, consent is not None, opted_out, state, version or 0
+                )
+        return found
+
+    def by_resident(self, resident_ids: Sequence[int]) -> dict[int, Person]:
+        """The residents by id, through their newest identity."""
+        found: dict[int, Person] = {}
+        for row in self._tx.execute(_BY_RESIDENT, {"ids": list(resident_ids)}):
+            _, identity_id, resident_id, community, consent, opted_out, state, version = row
+            found[resident_id] = Person(
+                resident_id, identity_id, community, consent is not None, opted_out, state, version or 0
+            )
+        return found
+
+    def standings(self, resident_ids: Sequence[int]) -> dict[int, Standing]:
+        """Live needs and voices of some residents."""
+        found = {resident_id: Standing() for resident_id in resident_ids}
+        if not found:
+            return found
+        for resident_id, *rest in self._tx.execute(_LIVE_NEEDS, {"ids": list(found)}):
+            found[resident_id].needs[rest[0]] = LiveNeed(*rest)
+        for resident_id, *rest in self._tx.execute(_LIVE_VOICES, {"ids": list(found)}):
+            found[resident_id].voices[rest[0]] = LiveVoice(*rest)
+        return found
+
+    def residents_asking(self, communities: Iterable[str]) -> dict[tuple[str, str], int]:
+        """Distinct residents by (community, leaf)."""
+        codes = list(communities)
+        if not codes:
+            return {}
+        return {(row[0], row[1]): row[2] for row in self._tx.execute(_TOTALS, {"codes": codes})}
+
+    def known_pushes(self, dedupe_keys: Sequence[str]) -> set[str]:
+        """Those of the keys under which something was already put into the outbox."""
+        query = select(OUTBOX.c.dedupe_key).where(OUTBOX.c.dedupe_key.in_(dedupe_keys))
+        return {key for key in self._tx.scalars(query) if key}
+
+    def forget(self, page: Page, resident_id: int, standing: Standing) -> None:
+        """Erases a resident with everything that hangs on them; the counters fall by exactly their share."""
+        for need in list(standing.needs.values()):
+            unfile_need(page, standing, need)
+        for community, leaf, day, intent in self._tx.execute(_REMARKS, {"resident_id": resident_id}):
+            page.count(community, leaf, day, REMARK_COUNTER[intent], -1)
+        page.forgotten.append(resident_id)
+
+    def add(self, page: Page) -> None:
+        """Takes over a finished page."""
+        self._pages.append(page)
+
+    # writing
+
+    def write(self) -> None:
+        """Everything at once: one statement per table, children after parents."""
+        inserts: dict[Table, list[Row]] = {}
+        updates: dict[tuple[Table, tuple[str, ...]], list[Row]] = {}
+        deletes: dict[Table, list[tuple[object, ...]]] = {}
+        counters: dict[tuple[str, str, str], dict[str, int]] = {}
+        totals: dict[tuple[str, str], int] = {}
+        for page in self._pages:
+            for table, row in page.inserts:
+                inserts.setdefault(table, []).append(row)
+            for table, key, row in page.updates:
+                names = _key_names(table)
+                values = {f"key_{name}": value for name, value in zip(names, key, strict=True)}
+                updates.setdefault((table, tuple(row)), []).append({**row, **values})
+            for table, key in page.deletes:
+                deletes.setdefault(table, []).append(key)
+            for cell, moves in page.counters.items():
+                target = counters.setdefault(cell, {})
+                for counter, by in moves.items():
+                    target[counter] = target.get(counter, 0) + by
+            for where, by in page.totals.items():
+                totals[where] = totals.get(where, 0) + by
+        gone = [{"gone": resident_id} for page in self._pages for resident_id in page.forgotten]
+        self._pages = []
+        if gone:
+            self._tx.execute(_DETACH, gone)
+            self._tx.execute(_ERASE, gone)
+        for table in ORDER:
+            if table in inserts:
+                self._tx.execute(_insert(table, self._dialect), inserts[table])
+        for (table, columns), rows in updates.items():
+            self._tx.execute(_update(table, columns), rows)
+        for table in reversed(ORDER):
+            if table in deletes:
+                self._tx.execute(_delete(table), [_key_row(table, key) for key in deletes[table]])
+        if counters:
+            self._tx.execute(_count(self._dialect), [_counter_row(cell, moves) for cell, moves in sorted(counters.items())])
+        if totals:
+            rows = [{"community": c, "leaf": leaf, "residents": by} for (c, leaf), by in sorted(totals.items()) if by]
+            if rows:
+                self._tx.execute(_count_total(self._dialect), rows)
+
+
+ORDER = [RESIDENT, IDENTITY, CONVERSATION, INBOX, MESSAGE, VOICE, NEED, REMARK, LABEL, OUTBOX, INVITATION, ANSWER]
+REPLACING = {CONVERSATION, ANSWER, INVITATION}  #: an insert of these replaces the row of the same key
+COUNTERS = ("voices", "needs", "objections", "faults", "complaints")
+
+_SEEN = select(INBOX.c.external_id, INBOX.c.reply).where(
+    INBOX.c.channel == bindparam("channel"),
+    INBOX.c.account == bindparam("account"),
+    INBOX.c.external_id.in_(bindparam("external_ids", expanding=True)),
+)
+_PERSON = (
+    select(
+        IDENTITY.c.key_hash,
+        IDENTITY.c.id,
+        RESIDENT.c.id,
+        RESIDENT.c.community,
+        RESIDENT.c.consent_version,
+        RESIDENT.c.opted_out,
+        CONVERSATION.c.state,
+        CONVERSATION.c.version,
+    )
+    .select_from(IDENTITY.join(RESIDENT).outerjoin(CONVERSATION, CONVERSATION.c.resident_id == RESIDENT.c.id))
+    .order_by(RESIDENT.c.id)
+)
+_PEOPLE = _PERSON.where(
+    IDENTITY.c.channel == bindparam("channel"),
+    IDENTITY.c.account == bindparam("account"),
+    IDENTITY.c.key_hash.in_(bindparam("hashes", expanding=True)),
+)
+_PEOPLE_LOCKED = _PEOPLE.with_for_update(of=RESIDENT)
+_BY_RESIDENT = _PERSON.where(RESIDENT.c.id.in_(bindparam("ids", expanding=True))).order_by(IDENTITY.c.id)
+_LIVE_NEEDS = select(
+    NEED.c.resident_id,
+    NEED.c.id,
+    NEED.c.receipt,
+    NEED.c.message_id,
+    NEED.c.leaf,
+    NEED.c.nature,
+    NEED.c.status,
+    NEED.c.community,
+    NEED.c.day,
+    NEED.c.at_ms,
+    NEED.c.voice_id,
+).where(NEED.c.resident_id.in_(bindparam("ids", expanding=True)), NEED.c.status.in_(("filed", "asked")))
+_LIVE_VOICES = select(
+    VOICE.c.resident_id,
+    VOICE.c.id,
+    VOICE.c.leaf,
+    VOICE.c.community,
+    VOICE.c.ordinal,
+    VOICE.c.day,
+    VOICE.c.first_ms,
+    VOICE.c.needs,
+).where(VOICE.c.resident_id.in_(bindparam("ids", expanding=True)))
+_TOTALS = select(DEMAND_TOTAL.c.community, DEMAND_TOTAL.c.leaf, DEMAND_TOTAL.c.residents).where(
+    DEMAND_TOTAL.c.community.in_(bindparam("codes", expanding=True))
+)
+
+_REMARKS = select(REMARK.c.community, REMARK.c.leaf, REMARK.c.day, REMARK.c.intent).where(
+    REMARK.c.resident_id == bindparam("resident_id")
+)
+_DETACH = (
+    update(INBOX).where(INBOX.c.resident_id == bindparam("gone")).values(resident_id=None, reply=None, payload=None)
+)
+_ERASE = delete(RESIDENT).where(RESIDENT.c.id == bindparam("gone"))
+
+_statements: dict[object, object] = {}
+
+
+def _key_names(table: Table) -> list[str]:
+    return [column.name for column in table.primary_key.columns]
+
+
+def _key_row(table: Table, key: tuple[object, ...]) -> Row:
+    return {f"key_{name}": value for name, value in zip(_key_names(table), key, strict=True)}
+
+
+def _upsert(dialect: str):  # type: ignore[no-untyped-def]
+    return postgresql.insert if dialect == "postgresql" else sqlite.insert
+
+
+def _insert(table: Table, dialect: str):  # type: ignore[no-untyped-def]
+    if table not in REPLACING:
+        return _INSERTS[table]
+    if (found := _statements.get(("insert", table, dialect))) is None:
+        statement = _upsert(dialect)(table)
+        keys = _key_names(table)
+        found = statement.on_conflict_do_update(
+            index_elements=keys,
+            set_={column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys},
+        )
+        _statements["insert", table, dialect] = found
+    return found
+
+
+_INSERTS = {table: insert(table) for table in ORDER}
+
+
+def _update(table: Table, columns: tuple[str, ...]):  # type: ignore[no-untyped-def]
+    if (found := _statements.get(("update", table, columns))) is None:
+        where = [table.c[name] == bindparam(f"key_{name}") for name in _key_names(table)]
+        found = update(table).where(*where).values({name: bindparam(name) for name in columns})
+        _statements["update", table, columns] = found
+    return found
+
+
+def _delete(table: Table):  # type: ignore[no-untyped-def]
+    return delete(table).where(*[table.c[name] == bindparam(f"key_{name}") for name in _key_names(table)])
+
+
+def _counter_row(cell: tuple[str, str, str], moves: dict[str, int]) -> Row:
+    community, leaf, day = cell
+    return {"community": community, "leaf": leaf, "day": day, **{name: moves.get(name, 0) for name in COUNTERS}}
+
+
+def _count(dialect: str):  # type: ignore[no-untyped-def]
+    if (found := _statements.get(("count", dialect))) is None:
+        statement = _upsert(dialect)(DEMAND)
+        found = statement.on_conflict_do_update(
+            index_elements=["community", "leaf", "day"],
+            set_={name: DEMAND.c[name] + statement.excluded[name] for name in COUNTERS},
+        )
+        _statements["count", dialect] = found
+    return found
+
+
+def _count_total(dialect: str):  # type: ignore[no-untyped-def]
+    if (found := _statements.get(("total", dialect))) is None:
+        statement = _upsert(dialect)(DEMAND_TOTAL)
+        found = statement.on_conflict_do_update(
+            index_elements=["community", "leaf"],
+            set_={"residents": DEMAND_TOTAL.c.residents + statement.excluded.residents},
+        )
+        _statements["total", dialect] = found
+    return found
+
+
+__all__ = ["Book", "LiveNeed", "Page", "Person", "Standing", "file_need", "unfile_need"]

@@ -1,0 +1,140 @@
+"""The engine: SQLite in a file (one writer, synchronous=FULL) or PostgreSQL by URL. Transactions are synchronous."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.pool import NullPool, StaticPool
+
+from domain.errors import ConfigError
+
+BUSY_TIMEOUT_MS = 5000
+
+
+class Database:
+    """One database. `writer` holds the only writing connection of a SQLite file."""
+
+    def __init__(self, url: str, *, read_only: bool = False, purpose: str = "buqi", synchronous: str = "FULL") -> None:
+        """Opens the database.
+
+        Raises:
+            ConfigError("database.url"): not a URL SQLAlchemy understands, or neither SQLite nor PostgreSQL.
+            ConfigError("database.locked"): another process writes to this SQLite file.
+        """
+        try:
+            self.url = make_url(url)
+        except ArgumentError as exc:
+            raise ConfigError("database.url", url=url.split("@")[-1]) from exc
+        self.dialect = self.url.get_backend_name()
+        if self.dialect not in ("sqlite", "postgresql"):
+            raise ConfigError("database.url", url=self.dialect)
+        self._lock: IO[str] | None = None
+        if self.dialect == "sqlite":
+            path = Path(self.url.database or "")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not read_only:
+                self._lock = take_lock(path, purpose)
+            # one connection for ever: the writer thread's; readers come one by one
+            self.engine = create_engine(
+                self.url,
+                poolclass=NullPool if read_only else StaticPool,
+                connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
+            )
+            _sqlite(self.engine, synchronous, read_only)
+        else:
+            self.engine = create_engine(self.url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One transaction: committed at the end, rolled back when anything is raised."""
+        with self.engine.begin() as tx:
+            yield tx
+
+    def close(self) -> None:
+        """Gives back connections and the lock file."""
+        self.engine.dispose()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def reader(self) -> Database:
+        """A second, read-only view: for pages and exports beside the writer."""
+        return Database(self.url.render_as_string(hide_password=False), read_only=True)
+
+
+def _sqlite(engine: Engine, synchronous: str, read_only: bool) -> None:
+    @event.listens_for(engine, "connect")
+    def _configure(connection, _record) -> None:  # type: ignore[no-untyped-def]
+        connection.isolation_level = None  # the driver's own BEGIN is too late: DDL and reads stay outside
+        cursor = connection.cursor()
+        if read_only:
+            cursor.execute("PRAGMA query_only=ON")
+        else:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute(f"PRAGMA synchronous={synchronous}")
+            cursor.execute("PRAGMA secure_delete=ON")
+            cursor.execute("PRAGMA cache_size=-65536")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def is_outage(exc: BaseException) -> bool:
+    """Whether the database itself failed (gone, full, locked) rather than the rows: to be tried again, not parked."""
+    return isinstance(exc, (OperationalError, InterfaceError))
+
+
+def take_lock(database: Path, purpose: str) -> IO[str]:
+    """The lock file beside a SQLite database; it names the process that writes.
+
+    Raises:
+        ConfigError("database.locked"): with pid, host, command and since when.
+    """
+    path = database.with_name(database.name + ".lock")
+    file = path.open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        holder = lock_holder(database)
+        file.close()
+        raise ConfigError("database.locked", file=str(database), **holder) from exc
+    file.seek(0)
+    file.truncate()
+    json.dump(
+        {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "purpose": purpose,
+            "since": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        },
+        file,
+    )
+    file.flush()
+    return file
+
+
+def lock_holder(database: Path) -> dict[str, object]:
+    """Who wrote the lock file last: pid, host, purpose, since."""
+    unknown: dict[str, object] = {"pid": "?", "host": "?", "purpose": "?", "since": "?"}
+    try:
+        found = json.loads(database.with_name(database.name + ".lock").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return unknown
+    return unknown | found if isinstance(found, dict) else unknown
+
+
+__all__ = ["Connection", "Database", "is_outage", "lock_holder", "take_lock"]

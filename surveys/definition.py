@@ -1,0 +1,102 @@
+"""A survey as a data file: one YAML file in `library/` per survey, checked when read."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from domain.catalogue.loader import load_catalogue, read
+from domain.catalogue.model import Name
+from domain.errors import DataFileError
+
+LIBRARY = Path(__file__).parent / "library"
+QuestionKind = Literal["single", "multiple", "scale", "text", "place"]
+
+
+class Option(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One answer to choose."""
+
+    value: str
+    label: Name
+
+
+class OnlyIf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The question is asked only when an earlier answer is (or contains) one of these values."""
+
+    question: str
+    values: tuple[str, ...]
+
+
+class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One question. `at_most`: choices of a `multiple`; `scale_max`: a `scale` runs from 1 to it.
+
+    `needs`: a free text whose words are read for needs. `facilities`: the options are the catalogue's facilities,
+    or the resident's own words.
+    """
+
+    id: str
+    kind: QuestionKind
+    text: Name
+    required: bool = False
+    options: tuple[Option, ...] = ()
+    at_most: int | None = None
+    scale_max: int = 5
+    only_if: OnlyIf | None = None
+    needs: bool = False
+    facilities: bool = False
+
+
+class Survey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A questionnaire."""
+
+    code: str
+    title: Name
+    intro: Name
+    questions: tuple[Question, ...]
+
+    def question(self, question_id: str) -> Question:
+        """The question of that id.
+
+        Raises:
+            KeyError: no such question.
+        """
+        for question in self.questions:
+            if question.id == question_id:
+                return question
+        raise KeyError(question_id)
+
+
+@cache
+def load_surveys(folder: Path = LIBRARY) -> dict[str, Survey]:
+    """Every survey of the library by code.
+
+    Raises:
+        DataFileError: names file, key, fault and way out.
+    """
+    surveys = {}
+    for path in sorted(folder.glob("*.yaml")):
+        survey = read(path, Survey)
+        if survey.code != path.stem:
+            raise DataFileError(path.name, "code", f"'{survey.code}' differs from the file's name", "use one name")
+        _check(survey, path.name)
+        surveys[survey.code] = survey
+    return surveys
+
+
+def _check(survey: Survey, file: str) -> None:
+    seen: set[str] = set()
+    for question in survey.questions:
+        key = f"questions.{question.id}"
+        if question.id in seen:
+            raise DataFileError(file, key, "stands twice", "give it another id")
+        if question.kind in ("single", "multiple") and not (question.options or question.facilities):
+            raise DataFileError(file, key, "nothing to choose", "add options, or facilities: true")
+        if question.only_if and question.only_if.question not in seen:
+            raise DataFileError(file, key, f"depends on '{question.only_if.question}', not asked before", "reorder")
+        seen.add(question.id)
+    if not survey.questions:
+        raise DataFileError(file, "questions", "empty", "add at least one question")
+    load_catalogue()

@@ -1,0 +1,1 @@
+"""HTTP: the planners' page and downloads, the residents' web chat. FastAPI and Jinja2; nothing from outside."""
