@@ -5,17 +5,14 @@ Alembic is imported only when there is something to do: a start with an up-to-da
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
 
 from sqlalchemy import Connection, inspect, text
 
 from storage.database import Database
-
-if TYPE_CHECKING:
-    from alembic.config import Config
 
 FOLDER = Path(__file__).parent / "migrations"
 HEAD = max(path.name[:4] for path in (FOLDER / "versions").glob("[0-9]*.py"))
@@ -37,18 +34,12 @@ def upgrade(database: Database, revision: str = "head") -> None:
     """Brings the database up to a revision; does nothing if it is there."""
     wanted = HEAD if revision == "head" else revision
     if current(database) != wanted:
-        _migrate(database, wanted, lambda config: _commands().upgrade(config, wanted))
+        _migrate(database, wanted, "upgrade")
 
 
 def downgrade(database: Database, revision: str) -> None:
     """Brings the database back to a revision, or to nothing with `base`."""
-    _migrate(database, revision, lambda config: _commands().downgrade(config, revision))
-
-
-def _commands():  # type: ignore[no-untyped-def]
-    from alembic import command
-
-    return command
+    _migrate(database, revision, "downgrade")
 
 
 def _current(tx: Connection) -> str | None:
@@ -58,7 +49,8 @@ def _current(tx: Connection) -> str | None:
     return str(found) if found is not None else None
 
 
-def _migrate(database: Database, wanted: str, run: Callable[[Config], None]) -> None:
+def _migrate(database: Database, wanted: str, direction: Literal["upgrade", "downgrade"]) -> None:
+    from alembic import command
     from alembic.config import Config
 
     with _exclusive(database) as tx:
@@ -67,7 +59,7 @@ def _migrate(database: Database, wanted: str, run: Callable[[Config], None]) -> 
         config = Config()
         config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
         config.attributes["connection"] = tx
-        run(config)
+        getattr(command, direction)(config, wanted)
 
 
 @contextmanager

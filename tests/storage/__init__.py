@@ -1,0 +1,1 @@
+"""Tables, counting, migrations."""
