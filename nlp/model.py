@@ -1,0 +1,141 @@
+"""A trained model as plain arrays: saved with a manifest of hashes, loaded without executing anything, scored by numpy.
+
+Every model (facility, intent, nature) sees the same features, so their weights stand side by side in one matrix:
+one gather and one segmented sum score a whole batch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+MANIFEST, WORDS, ARRAYS = "manifest.json", "words.json", "weights.npz"
+
+
+class Damaged(Exception):
+    """A stored model is missing, incomplete, changed, or of another version. It is trained again, never trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Weights of the linear models over one vocabulary.
+
+    `weights`: (n_features, n_columns + 1) float32; the columns of the heads in the order facility, intent, nature,
+    already multiplied by each feature's idf; the last column is idf squared, which sums to the squared length.
+    """
+
+    version: str
+    dictionary: tuple[str, ...]
+    vocabulary: dict[str, int]
+    leaves: tuple[str, ...]
+    intents: tuple[str, ...]
+    natures: tuple[str, ...]
+    weights: Array
+    intercept: Array
+    settings: dict[str, float]
+
+    def head(self, name: str) -> slice:
+        """The columns of one head: "leaf", "intent" or "nature"."""
+        first, second = len(self.leaves), len(self.leaves) + len(self.intents)
+        return {"leaf": slice(0, first), "intent": slice(first, second), "nature": slice(second, -1)}[name]
+
+    def ids(self, found: set[str]) -> list[int]:
+        """The known ones of some features, as row numbers."""
+        lookup = self.vocabulary.get
+        return [index for feature in found if (index := lookup(feature)) is not None]
+
+    def sums(self, rows: list[list[int]]) -> Array:
+        """Unscaled scores: (len(rows), n_columns + 1); of texts put together, the sum of their rows."""
+        lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+        flat = np.fromiter(chain.from_iterable(rows), np.int64, int(lengths.sum()))
+        total = np.zeros((len(rows), self.weights.shape[1]), np.float32)
+        filled = np.flatnonzero(lengths)
+        if len(filled):
+            starts = (np.cumsum(lengths) - lengths)[filled]
+            total[filled] = np.add.reduceat(self.weights[flat], starts, axis=0)
+        return total
+
+    def decide(self, sums: Array) -> Array:
+        """Decision values (n, n_columns) of summed rows: scaled to unit length, plus the intercepts."""
+        length = np.sqrt(np.maximum(sums[:, -1:], 1e-12))
+        decided: Array = sums[:, :-1] / length + self.intercept
+        return decided
+
+
+def softmax(values: Array) -> Array:
+    """Rows of `values` as probabilities."""
+    powers = np.exp(values - values.max(axis=1, keepdims=True))
+    shares: Array = powers / powers.sum(axis=1, keepdims=True)
+    return shares
+
+
+def save(model: Model, folder: Path) -> None:
+    """Writes a model whole or not at all, replacing what stands there."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
+    try:
+        described = {
+            "version": model.version,
+            "dictionary": model.dictionary,
+            "vocabulary": list(model.vocabulary),
+            "leaves": model.leaves,
+            "intents": model.intents,
+            "natures": model.natures,
+            "settings": model.settings,
+        }
+        (scratch / WORDS).write_text(json.dumps(described, ensure_ascii=False), encoding="utf-8")
+        with (scratch / ARRAYS).open("wb") as stream:
+            np.savez(stream, weights=model.weights, intercept=model.intercept)
+        hashes = {name: _sha256(scratch / name) for name in (WORDS, ARRAYS)}
+        manifest = {"version": model.version, "sha256": hashes}
+        (scratch / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(scratch, folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def load(folder: Path, version: str) -> Model:
+    """The stored model of this version.
+
+    Raises:
+        Damaged: it is not there, or not exactly what was written.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if manifest["version"] != version:
+            raise Damaged(f"{folder}: version {manifest['version']} instead of {version}")
+        for name in (WORDS, ARRAYS):
+            if _sha256(folder / name) != manifest["sha256"][name]:
+                raise Damaged(f"{folder / name}: its SHA-256 is not the manifest's")
+        words = json.loads((folder / WORDS).read_text(encoding="utf-8"))
+        with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
+            weights, intercept = arrays["weights"], arrays["intercept"]
+        return Model(
+            version=words["version"],
+            dictionary=tuple(words["dictionary"]),
+            vocabulary={word: index for index, word in enumerate(words["vocabulary"])},
+            leaves=tuple(words["leaves"]),
+            intents=tuple(words["intents"]),
+            natures=tuple(words["natures"]),
+            weights=weights,
+            intercept=intercept,
+            settings=words["settings"],
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise Damaged(f"{folder}: {type(exc).__name__}") from exc
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,185 @@
+"""Reads messages: intent, facilities with their spans and natures, emergency, masked text. Serving: numpy and rjieba."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from domain.catalogue.loader import FOLDER as CATALOGUE
+from domain.reading import Mention, Reading
+from nlp import clauses, corpus, emergency, features, mask, rules, tokenize
+from nlp.model import Array, Damaged, Model, load, save, softmax
+from nlp.normalise import Normal, normalise
+
+log = logging.getLogger(__name__)
+
+LIMIT = 4096  #: characters read of a message; what comes after is ignored
+FORMAT = 1  #: of the stored model
+BATCH = 256  #: messages scored at once
+MAX_MENTIONS = 3
+NONE = "none"
+CARRIES_NONE = frozenset(
+    "greeting_chitchat data_rights human_handoff bot_feedback unclear out_of_scope spam_abuse emergency".split()
+)
+CARRIES_ONE = frozenset({"need_report", "fault_report", "objection"})
+#: How much the whole message counts beside a clause of it.
+CONTEXT = 0.5
+#: A facility is mentioned from this probability on, and if it is not far below the best one.
+MENTIONED, BESIDE = 0.3, 0.35
+#: The best facility of a message whose intent needs one is named even if it is doubtful.
+DOUBTFUL = 0.08
+
+
+class _Parsed(NamedTuple):
+    normal: Normal
+    spans: list[tuple[int, int]]
+    first: int  #: row of its first clause; the message's own row comes after its clauses
+
+
+class Reader:
+    """Understands messages, a batch at a time. Holds no state between batches; safe to call from one thread."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._cut = tokenize.serving_cut(model.dictionary)
+        self._none = model.leaves.index(NONE)
+
+    @classmethod
+    def open(cls, data_dir: Path | None = None, folder: Path = corpus.FOLDER) -> Reader:
+        """The reader with the model of today's corpus: loaded from `<data_dir>/models`, or trained and stored there.
+
+        Without `data_dir` the model is trained and not kept. A damaged or outdated model is trained again.
+
+        Raises:
+            DataFileError: a corpus file is broken.
+        """
+        version = model_version(folder)
+        place = data_dir / "models" / version if data_dir is not None else None
+        if place is not None:
+            try:
+                return cls(load(place, version))
+            except Damaged as exc:
+                log.info("model.train", extra={"reason": str(exc)})
+        model = _train(folder, version)
+        if place is not None:
+            save(model, place)
+        return cls(model)
+
+    def read(self, text: str) -> Reading:
+        """One message read; see `read_many`."""
+        return self.read_many([text])[0]
+
+    def read_many(self, texts: Sequence[str]) -> list[Reading]:
+        """What each text means; never raises, whatever the text. Only its first 4,096 characters are read."""
+        readings: list[Reading] = []
+        for start in range(0, len(texts), BATCH):
+            readings.extend(self._read_batch([text[:LIMIT] for text in texts[start : start + BATCH]]))
+        return readings
+
+    def _read_batch(self, texts: Sequence[str]) -> list[Reading]:
+        rows: list[list[int]] = []
+        parsed = [self._parse(text, rows) for text in texts]
+        sums = self.model.sums(rows)
+        starts = np.array([message.first for message in parsed])
+        own = starts + np.array([len(message.spans) for message in parsed])
+        sums[own] = np.add.reduceat(sums, starts, axis=0)
+        decided = self.model.decide(sums)
+        intents = softmax(decided[own][:, self.model.head("intent")] * self.model.settings["intent_temperature"])
+        return [
+            self._reading(text, message, decided[message.first : last + 1], chances)
+            for text, message, last, chances in zip(texts, parsed, own, intents, strict=True)
+        ]
+
+    def _parse(self, text: str, rows: list[list[int]]) -> _Parsed:
+        normal = normalise(text)
+        spans = clauses.split(normal.text)
+        first = len(rows)
+        ids, known = self.model.ids, normal.text
+        for start, end in spans:
+            rows.append(ids(features.clause_features(known[start:end], self._cut)))
+        rows.append(ids(features.message_features(known, spans)))
+        return _Parsed(normal, spans, first)
+
+    def _reading(self, text: str, message: _Parsed, decided: Array, chances: Array) -> Reading:
+        danger = emergency.find(message.normal.text)
+        masked = mask.mask(text)
+        if danger is not None:
+            return Reading("emergency", 1.0, (), danger, masked, self.model.version)
+        best = int(chances.argmax())
+        intent, p = self.model.intents[best], float(chances[best])
+        intent, p = rules.intent(message.normal.text, intent, p, bool(message.spans))
+        mentions = () if intent in CARRIES_NONE else self._mentions(message, decided, intent in CARRIES_ONE)
+        return Reading(intent, p, mentions, None, masked, self.model.version)
+
+    def _mentions(self, message: _Parsed, decided: Array, needed: bool) -> tuple[Mention, ...]:
+        leaves = decided[:, self.model.head("leaf")]
+        mixed = (1 - CONTEXT) * leaves[:-1] + CONTEXT * leaves[-1] if len(message.spans) > 1 else leaves[:1]
+        chances = softmax(mixed * self.model.settings["leaf_temperature"])
+        found = self._stretches(chances)
+        if needed and not found and len(chances):
+            wanted = chances.copy()
+            wanted[:, self._none] = 0
+            clause, leaf = divmod(int(wanted.argmax()), wanted.shape[1])
+            if wanted[clause, leaf] >= DOUBTFUL:
+                found = [(leaf, clause, clause)]
+        return tuple(self._mention(message, decided, chances, *one) for one in found)
+
+    def _stretches(self, chances: Array) -> list[tuple[int, int, int]]:
+        """(leaf, first clause, last clause) of what is mentioned, surest first."""
+        best: dict[int, tuple[float, int, int]] = {}
+        tops = chances.argmax(axis=1).tolist()
+        start = 0
+        for index, leaf in enumerate(tops):
+            if index + 1 < len(tops) and tops[index + 1] == leaf:
+                continue
+            p = float(chances[start : index + 1, leaf].max())
+            if leaf != self._none and p >= MENTIONED and p > best.get(leaf, (0.0,))[0]:
+                best[leaf] = (p, start, index)
+            start = index + 1
+        ranked = sorted(best.items(), key=lambda item: -item[1][0])
+        return [
+            (leaf, first, last) for leaf, (p, first, last) in ranked[:MAX_MENTIONS] if p >= BESIDE * ranked[0][1][0]
+        ]
+
+    def _mention(
+        self, message: _Parsed, decided: Array, chances: Array, leaf: int, first: int, last: int
+    ) -> Mention:
+        part = chances[first : last + 1]
+        peak = part[int(part[:, leaf].argmax())]
+        others = [int(index) for index in np.argsort(-peak)[:5] if index not in (leaf, self._none)][:3]
+        natures = decided[first : last + 1, self.model.head("nature")].mean(axis=0)
+        words = message.normal.text[message.spans[first][0] : message.spans[last][1]]
+        start, end = message.normal.span(message.spans[first][0], message.spans[last][1])
+        return Mention(
+            leaf=self.model.leaves[leaf],
+            p=float(peak[leaf]),
+            start=start,
+            end=end,
+            nature=rules.nature(words) or self.model.natures[int(natures.argmax())],
+            others=tuple(self.model.leaves[index] for index in others),
+        )
+
+
+def model_version(folder: Path = corpus.FOLDER) -> str:
+    """What the model depends on, as a hash: sentences, words, the catalogue's examples, and the code that learns."""
+    here = Path(__file__).parent
+    code = [here / f"{name}.py" for name in ("normalise", "clauses", "tokenize", "features", "corpus", "train", "model")]
+    data = [tokenize.DICTIONARY, CATALOGUE / "intents.yaml", *sorted((CATALOGUE / "facilities").glob("*.yaml"))]
+    digest = hashlib.sha256(f"format {FORMAT}".encode())
+    for path in (*code, *data, *corpus.files(folder)):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _train(folder: Path, version: str) -> Model:
+    from domain.catalogue import load_catalogue
+    from nlp.train import train
+
+    catalogue = load_catalogue()
+    samples = corpus.load_corpus(catalogue, folder) + corpus.catalogue_samples(catalogue)
+    return train(samples, catalogue, version)

@@ -1,0 +1,36 @@
+"""Rules of the catalogue that a linear model cannot be trusted with: bare charging points, sufficiency, natures."""
+
+from __future__ import annotations
+
+import re
+
+#: Rule R01: a charging point without saying for which vehicle is asked about, never guessed.
+CHARGING = re.compile(r"充电(?:桩|站|的地方|口|位|设施|设备)?")
+VEHICLE = re.compile(
+    r"汽车|新能源|绿牌|电动车|电瓶|电车|电驴|电动|车棚|扫码|换电|两轮|二轮|三轮|四轮|四个轮|轿车|车位|地库|快充|慢充|超充|私桩|比亚迪|特斯拉|五菱"
+    r"|小鹏|蔚来|理想|问鼎|增容|飞线|楼道|进楼|上楼|车主|物业[^。]*盖章|报装|加油站|油车|摩托|骑车|ev|电摩|外卖|骑手|电池|充一次|公里|续航|手机|充电宝"
+)
+ENOUGH = re.compile(r"(?:够用|够停|足够|不缺|够了|用不着|不需要)")
+
+NATURES: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("not_barrier_free", re.compile(r"轮椅[^。]{0,8}(?:上不|进不|下不|过不)|没(?:有)?(?:坡道|扶手)")),
+    ("too_far", re.compile(r"太远|忒远|远着|好远|老远|[二两三四五六七八九十0-9]+(?:多)?(?:里|里地|公里|站地|站)(?:地|路|远)?(?!面)|走[^,。]{0,6}(?:分钟|半小时|半天)")),
+    ("unaffordable", re.compile(r"太贵|贵得|忒贵|用不起|上不起|住不起|吃不起|去不起")),
+)
+
+
+def intent(text: str, intent: str, p: float, has_words: bool) -> tuple[str, float]:
+    """The intent after the rules of the catalogue."""
+    if not has_words:
+        return "unclear", 1.0
+    if intent == "need_report" and CHARGING.search(text) and len(text) <= 24 and not VEHICLE.search(text):
+        return "unclear", max(p, 0.7)
+    return intent, p
+
+
+def nature(words: str) -> str | None:
+    """The nature that words say outright, or None: then the model decides."""
+    for code, pattern in NATURES:
+        if pattern.search(words):
+            return code
+    return None
