@@ -11,6 +11,7 @@ blocks its chat and never fails its batch.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -41,6 +42,7 @@ _decode_replies = msgspec.json.Decoder(tuple[Outbound, ...]).decode
 _encode_inbound = msgspec.json.Encoder().encode
 _decode_inbound = msgspec.json.Decoder(Inbound).decode
 
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 NEEDS_IDS = 3  #: facilities one message can carry
 
 
@@ -78,6 +80,7 @@ class Service:
         Raises:
             Exception: the database cannot be written to (`is_outage`); nothing may be acknowledged.
         """
+        batch = [_storable(item) for item in batch]
         readings = self._read([item.inbound for item in batch])
         try:
             with self.database.transaction() as tx:
@@ -279,7 +282,10 @@ class Service:
     def _park(self, tx: Connection, item: Received, exc: BaseException, now_ms: int) -> Handled:
         book = b.Book(tx)
         page = b.Page()
-        result = self._fail(page, item, None, exc, 1, now_ms)
+        inbound = item.inbound
+        who = (inbound.channel, inbound.account, self.vault.fingerprint(inbound.channel, inbound.account, inbound.user))
+        person = book.people([who]).get(who)  # so that erasure finds the sealed event
+        result = self._fail(page, item, person.resident_id if person else None, exc, 1, now_ms)
         book.add(page)
         book.write()
         return result
@@ -341,8 +347,8 @@ class Service:
         with self.database.transaction() as tx:
             due = inbox.due_failures(tx, now_ms, limit)
         for inbox_id, tries, payload in due:
-            inbound = _decode_inbound(self.vault.open(payload).encode())
             try:
+                inbound = _decode_inbound(self.vault.open(payload).encode())
                 reading = self.reader.read_many([inbound.text])[0] if inbound.text is not None else None
                 with self.database.transaction() as tx:
                     if not inbox.take_failure(tx, inbox_id):
@@ -431,6 +437,17 @@ def _wave(
         people.add(who)
         keys.add(key)
     return wave, later
+
+
+def _storable(item: Received) -> Received:
+    """The event without NUL and lone surrogates: PostgreSQL and UTF-8 have no place for them."""
+    fields = msgspec.structs.asdict(item.inbound)
+    if UNSTORABLE.search("".join([value for value in fields.values() if isinstance(value, str)])) is None:
+        return item
+    mended = {
+        name: UNSTORABLE.sub("\ufffd", value) if isinstance(value, str) else value for name, value in fields.items()
+    }
+    return replace(item, inbound=Inbound(**mended))
 
 
 def _repeat(stored: bytes | None, carry: int) -> Handled:

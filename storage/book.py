@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, case, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import tables as t
@@ -200,10 +200,13 @@ class Book:
         by_account: dict[tuple[str, str], list[bytes]] = {}
         for channel, account, key_hash in prints:
             by_account.setdefault((channel, account), []).append(key_hash)
-        query = _PEOPLE_LOCKED if self._dialect == "postgresql" else _PEOPLE
         found = {}
         for (channel, account), hashes in by_account.items():
-            for row in self._tx.execute(query, {"channel": channel, "account": account, "hashes": hashes}):
+            whose = {"channel": channel, "account": account, "hashes": hashes}
+            if self._dialect == "postgresql":
+                # a statement of its own: the rows joined to a locked one are as old as the statement that waited
+                self._tx.execute(_LOCK, whose)
+            for row in self._tx.execute(_PEOPLE, whose):
                 key_hash, identity_id, resident_id, community, consent, opted_out, state, version = row
                 found[channel, account, key_hash] = Person(
                     resident_id, identity_id, community, consent is not None, opted_out, state, version or 0
@@ -323,12 +326,19 @@ _PERSON = (
     .select_from(IDENTITY.join(RESIDENT).outerjoin(CONVERSATION, CONVERSATION.c.resident_id == RESIDENT.c.id))
     .order_by(RESIDENT.c.id)
 )
-_PEOPLE = _PERSON.where(
+_WHOSE = (
     IDENTITY.c.channel == bindparam("channel"),
     IDENTITY.c.account == bindparam("account"),
     IDENTITY.c.key_hash.in_(bindparam("hashes", expanding=True)),
 )
-_PEOPLE_LOCKED = _PEOPLE.with_for_update(of=RESIDENT)
+_PEOPLE = _PERSON.where(*_WHOSE)
+_LOCK = (
+    select(RESIDENT.c.id)
+    .select_from(RESIDENT.join(IDENTITY))
+    .where(*_WHOSE)
+    .order_by(RESIDENT.c.id)
+    .with_for_update(of=RESIDENT)
+)
 _BY_RESIDENT = _PERSON.where(RESIDENT.c.id.in_(bindparam("ids", expanding=True))).order_by(IDENTITY.c.id)
 _LIVE_NEEDS = select(
     NEED.c.resident_id,
@@ -361,7 +371,15 @@ _REMARKS = select(REMARK.c.community, REMARK.c.leaf, REMARK.c.day, REMARK.c.inte
     REMARK.c.resident_id == bindparam("resident_id")
 )
 _DETACH = (
-    update(INBOX).where(INBOX.c.resident_id == bindparam("gone")).values(resident_id=None, reply=None, payload=None)
+    update(INBOX)
+    .where(INBOX.c.resident_id == bindparam("gone"))
+    .values(
+        resident_id=None,
+        reply=None,
+        payload=None,
+        retry_ms=None,
+        status=case((INBOX.c.status == "failed", "dead"), else_=INBOX.c.status),
+    )
 )
 _ERASE = delete(RESIDENT).where(RESIDENT.c.id == bindparam("gone"))
 
