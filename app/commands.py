@@ -1,0 +1,63 @@
+"""The commands that write, as functions: the same for a command line and for a running server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from app.settings import Settings
+from app.wiring import build_world
+from bot import campaigns
+from bot.conversation.context import World
+from bot.gateway import now_ms
+from domain.errors import InputError
+from storage import staff
+from storage.database import Database
+from storage.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a command works with."""
+
+    settings: Settings
+    world: World
+    database: Database
+    vault: Vault
+
+    @classmethod
+    def of(cls, settings: Settings, database: Database, vault: Vault) -> Tools:
+        """The tools of an installation."""
+        return cls(settings, build_world(settings), database, vault)
+
+
+def known_area(world: World, code: str) -> str:
+    """The code, if there is such an area.
+
+    Raises:
+        InputError("area.unknown"): lists the codes there are.
+    """
+    if code not in world.city.tree:
+        raise InputError("area.unknown", area=code, known=", ".join(world.city.tree.by_code))
+    return code
+
+
+def staff_invite(tools: Tools, arguments: dict[str, Any]) -> dict[str, Any]:
+    """A one-time code for a worker of one area."""
+    area = known_area(tools.world, arguments["area"])
+    with tools.database.transaction() as tx:
+        code = staff.create_invite(tx, arguments["role"], area, now_ms())
+    return {"code": code, "area": area, "role": arguments["role"]}
+
+
+def survey_push(tools: Tools, arguments: dict[str, Any]) -> dict[str, Any]:
+    """One campaign: a survey to the residents of an area."""
+    area = known_area(tools.world, arguments["area"])
+    return campaigns.push(tools.database, tools.world, arguments["survey"], area, arguments.get("at"), now_ms())
+
+
+COMMANDS: dict[str, Callable[[Tools, dict[str, Any]], dict[str, Any]]] = {
+    "staff invite": staff_invite,
+    "survey push": survey_push,
+}

@@ -1,0 +1,99 @@
+"""build(settings) -> App: the only place that makes anything long-lived."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.settings import Settings
+from bot.conversation.context import World
+from bot.gateway import Gateway
+from bot.places import community_matcher
+from bot.service import Service
+from domain.catalogue import load_catalogue, load_city
+from domain.errors import ConfigError
+from domain.texts import Texts, load_texts
+from nlp.reader import Reader
+from storage import areas, meta
+from storage.database import Database
+from storage.migrate import is_current, upgrade
+from storage.vault import Vault, load_key
+from surveys.definition import load_surveys
+
+
+@dataclass(slots=True)
+class App:
+    """An installation, ready to handle messages."""
+
+    settings: Settings
+    texts: Texts
+    world: World
+    database: Database
+    vault: Vault
+    reader: Reader
+    service: Service
+    gateway: Gateway
+    demo: bool
+
+    def close(self) -> None:
+        """Gives back the database and its lock."""
+        self.database.close()
+
+
+def build_world(settings: Settings) -> World:
+    """What the conversation knows about the city; reads data files only."""
+    city = load_city(settings.city)
+    return World(
+        catalogue=load_catalogue(),
+        city=city,
+        texts=load_texts(settings.language),
+        surveys=load_surveys(),
+        match_community=community_matcher(city.tree),
+        contacts=settings.contacts,
+        operator=settings.operator,
+    )
+
+
+def open_database(settings: Settings, purpose: str) -> tuple[Database, Vault]:
+    """The database for writing, at the newest tables, with the city's areas and the right key.
+
+    Raises:
+        ConfigError: locked, unreachable, wrong key, another city.
+    """
+    vault = Vault(load_key(settings.secret_key.get_secret_value() if settings.secret_key else None, settings.data_dir))
+    database = Database(settings.url, purpose=purpose)
+    upgrade(database)
+    with database.transaction() as tx:
+        meta.check_vault(tx, vault)
+        areas.sync(tx, load_city(settings.city))
+    return database, vault
+
+
+def open_reading(settings: Settings) -> Database:
+    """A read-only view of an existing database.
+
+    Raises:
+        ConfigError("database.missing"): `buqi migrate` was never run.
+    """
+    reading = Database(settings.url, read_only=True)
+    if reading.dialect == "sqlite" and not (settings.data_dir / "buqi.db").exists() and settings.database_url is None:
+        raise ConfigError("database.missing")
+    if not is_current(reading):
+        raise ConfigError("database.missing")
+    return reading
+
+
+def build(settings: Settings, purpose: str, *, demo: bool = False) -> App:
+    """Everything an installation needs to handle messages. `demo` marks a new database as holding invented people."""
+    database, vault = open_database(settings, purpose)
+    try:
+        with database.transaction() as tx:
+            if demo:
+                meta.write(tx, meta.DEMO, "1")
+            is_demo = meta.is_demo(tx)
+        world = build_world(settings)
+        reader = Reader.open(settings.data_dir)
+        service = Service(database, vault, world, reader)
+    except BaseException:
+        database.close()
+        raise
+    return App(settings, world.texts, world, database, vault, reader, service, Gateway(service), is_demo)
