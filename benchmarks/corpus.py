@@ -26,10 +26,6 @@ def labelled_texts(corpus: Path = CORPUS) -> list[tuple[str, str]]:
 
 def distinct_texts(count: int, longest: int = 300, corpus: Path = CORPUS) -> list[str]:
     """Up to `count` different corpus messages, evenly spread over the files, none longer than `longest` characters."""
-    texts = list(
-        dict.fromkeys(
-            text for text, _ in labelled_texts(corpus) if len(text) <= longest
-        )
-    )
+    texts = list(dict.fromkeys(text for text, _ in labelled_texts(corpus) if len(text) <= longest))
     step = max(1.0, len(texts) / count)
     return [texts[int(number * step)] for number in range(min(count, len(texts)))]

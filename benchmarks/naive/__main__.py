@@ -7,7 +7,7 @@ import asyncio
 import os
 from pathlib import Path
 
-import jieba
+import jieba  # type: ignore[import-untyped]
 from aiogram import Bot, Dispatcher
 from aiogram.webhook.aiohttp_server import SimpleRequestHandler, setup_application
 from aiohttp import web
@@ -33,9 +33,7 @@ async def make_app(data: Path) -> web.Application:
     dispatcher.shutdown.register(engine.dispose)
     app = web.Application()
     # the answer is given after handling, so that Telegram repeats what was not stored
-    handler = SimpleRequestHandler(
-        dispatcher, Bot(TOKEN), handle_in_background=False, secret_token=SECRET or None
-    )
+    handler = SimpleRequestHandler(dispatcher, Bot(TOKEN), handle_in_background=False, secret_token=SECRET or None)
     handler.register(app, path="/telegram/webhook")
     setup_application(app, dispatcher)
     return app
@@ -43,9 +41,7 @@ async def make_app(data: Path) -> web.Application:
 
 def main() -> None:
     """Serves until stopped."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.naive", description=__doc__
-    )
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.naive", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--data", type=Path, required=True)
     arguments = parser.parse_args()

@@ -11,7 +11,7 @@ from aiogram.filters import CommandObject, CommandStart
 from aiogram.methods import SendMessage
 from aiogram.types import Message as TelegramMessage
 from aiogram.types import TelegramObject, Update
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline  # type: ignore[import-untyped]
 from sqlalchemy import select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import IntegrityError
@@ -31,7 +31,7 @@ router = Router()
 
 
 class DatabaseMiddleware(BaseMiddleware):
-    """Gives each handler a session; repeats once when two updates made the same row at the same time."""
+    """Answers a repeated update as before; gives every other handler a session, twice if another made the same row."""
 
     def __init__(self, sessions: async_sessionmaker[AsyncSession]) -> None:
         """Takes the session factory."""
@@ -44,9 +44,13 @@ class DatabaseMiddleware(BaseMiddleware):
         data: dict[str, Any],
     ) -> Any:
         """Runs the handler in its session."""
+        update_id = data["event_update"].update_id
         for last in (False, True):
             try:
                 async with self.sessions() as session:
+                    known = await session.scalar(select(Message).where(Message.update_id == update_id))
+                    if known is not None and isinstance(event, TelegramMessage):
+                        return event.answer(known.reply)
                     return await handler(event, data | {"session": session})
             except IntegrityError:
                 if last:
@@ -76,9 +80,7 @@ async def start(
 
 
 @router.message(F.text == "同意")
-async def consent(
-    message: TelegramMessage, session: AsyncSession, event_update: Update
-) -> SendMessage:
+async def consent(message: TelegramMessage, session: AsyncSession, event_update: Update) -> SendMessage:
     """The resident agrees."""
     resident, conversation = await _resident(session, message)
     resident.consented = True
@@ -101,11 +103,6 @@ async def report(
     classifier: Pipeline,
 ) -> SendMessage:
     """Free text: classified, stored, counted."""
-    known = await session.scalar(
-        select(Message).where(Message.update_id == event_update.update_id)
-    )
-    if known is not None:
-        return message.answer(known.reply)
     resident, conversation = await _resident(session, message)
     if not (resident.consented and resident.community):
         return await _finish(
@@ -119,23 +116,15 @@ async def report(
     facility = str(classifier.predict([message.text or ""])[0])
     conversation.state = "reported"
     if facility == "none":
-        return await _finish(
-            session, message, event_update, resident, facility, "收到，谢谢您的留言。"
-        )
+        return await _finish(session, message, event_update, resident, facility, "收到，谢谢您的留言。")
     receipt = secrets.token_hex(5).upper()
     reply = f"已记入本社区需求清单，不是12345工单。类别：{facility}，编号：{receipt}"
-    return await _finish(
-        session, message, event_update, resident, facility, reply, receipt
-    )
+    return await _finish(session, message, event_update, resident, facility, reply, receipt)
 
 
-async def _resident(
-    session: AsyncSession, message: TelegramMessage
-) -> tuple[Resident, Conversation]:
+async def _resident(session: AsyncSession, message: TelegramMessage) -> tuple[Resident, Conversation]:
     telegram_id = message.from_user.id if message.from_user else message.chat.id
-    resident = await session.scalar(
-        select(Resident).where(Resident.telegram_id == telegram_id)
-    )
+    resident = await session.scalar(select(Resident).where(Resident.telegram_id == telegram_id))
     if resident is None:
         resident = Resident(telegram_id=telegram_id)
         session.add(resident)
@@ -182,9 +171,7 @@ async def _finish(
     return telegram.answer(reply)
 
 
-async def _voice(
-    session: AsyncSession, resident_id: int, community: str, facility: str
-) -> None:
+async def _voice(session: AsyncSession, resident_id: int, community: str, facility: str) -> None:
     """Counts the resident once per community and facility."""
     mine = (
         Voice.resident_id == resident_id,

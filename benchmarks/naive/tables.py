@@ -33,9 +33,7 @@ class Conversation(Base):
     """Where the dialogue with a resident stands."""
 
     __tablename__ = "conversation"
-    resident_id: Mapped[int] = mapped_column(
-        ForeignKey("resident.id"), primary_key=True
-    )
+    resident_id: Mapped[int] = mapped_column(ForeignKey("resident.id"), primary_key=True)
     state: Mapped[str] = mapped_column(default="new")
     turns: Mapped[int] = mapped_column(default=0)
     updated_at: Mapped[datetime] = mapped_column(default=_now, onupdate=_now)
@@ -98,10 +96,8 @@ class Outbox(Base):
 
 async def open_database(file: Path) -> AsyncEngine:
     """The engine, with the tables made."""
-    # a writer waits for the one before it; SQLAlchemy's own pool, sized for the connections of a busy webhook
-    engine = create_async_engine(
-        f"sqlite+aiosqlite:///{file}", connect_args={"timeout": 30}
-    )
+    # a writer waits for the one before it
+    engine = create_async_engine(f"sqlite+aiosqlite:///{file}", connect_args={"timeout": 30})
 
     @event.listens_for(engine.sync_engine, "connect")
     def _configure(connection, _record) -> None:  # type: ignore[no-untyped-def]
