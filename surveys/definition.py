@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from domain.catalogue.loader import load_catalogue, read
+from domain.catalogue.loader import read
 from domain.catalogue.model import Name
 from domain.errors import DataFileError
 
 LIBRARY = Path(__file__).parent / "library"
+#: What a button carries is at most 64 bytes: "sv:<19 digits>:<question>:<value>".
+PAYLOAD_ROOM = 40
+LONGEST_FACILITY = 25
 QuestionKind = Literal["single", "multiple", "scale", "text", "place"]
 
 
@@ -21,6 +25,8 @@ class Option(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     value: str
     label: Name
+    also: tuple[str, ...] = ()  #: other words people type for it
+    alone: bool = False  #: cannot be chosen together with others: "none of these"
 
 
 class OnlyIf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,7 +40,7 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """One question. `at_most`: choices of a `multiple`; `scale_max`: a `scale` runs from 1 to it.
 
     `needs`: a free text whose words are read for needs. `facilities`: the options are the catalogue's facilities,
-    or the resident's own words.
+    or the resident's own words. `low`, `high`: what the ends of a scale mean.
     """
 
     id: str
@@ -44,6 +50,8 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     options: tuple[Option, ...] = ()
     at_most: int | None = None
     scale_max: int = 5
+    low: Name | None = None
+    high: Name | None = None
     only_if: OnlyIf | None = None
     needs: bool = False
     facilities: bool = False
@@ -94,9 +102,19 @@ def _check(survey: Survey, file: str) -> None:
             raise DataFileError(file, key, "stands twice", "give it another id")
         if question.kind in ("single", "multiple") and not (question.options or question.facilities):
             raise DataFileError(file, key, "nothing to choose", "add options, or facilities: true")
+        if question.facilities and question.kind != "multiple":
+            raise DataFileError(file, key, f"facilities in a '{question.kind}' question", "make it a multiple")
+        longest = LONGEST_FACILITY if question.facilities else max((len(o.value) for o in question.options), default=5)
+        if len(question.id) + longest > PAYLOAD_ROOM or not re.fullmatch(r"[a-z][a-z0-9_]*", question.id):
+            raise DataFileError(
+                file, key, "id and values do not fit into a button", "use short names of a-z, 0-9 and _"
+            )
+        if len({option.value for option in question.options}) < len(question.options):
+            raise DataFileError(file, key, "two options have the same value", "give each its own")
         if question.only_if and question.only_if.question not in seen:
             raise DataFileError(file, key, f"depends on '{question.only_if.question}', not asked before", "reorder")
         seen.add(question.id)
     if not survey.questions:
         raise DataFileError(file, "questions", "empty", "add at least one question")
-    load_catalogue()
+    if len(survey.code) > PAYLOAD_ROOM - 7:
+        raise DataFileError(file, "code", "too long for a button", f"use at most {PAYLOAD_ROOM - 7} letters")

@@ -54,12 +54,19 @@ class Filed(Stage, frozen=True):
 
 
 class InSurvey(Stage, frozen=True):
-    """A question was asked. `answers`: JSON-able value by question id, so far."""
+    """A question was asked. `answers`: JSON-able value by question id, so far.
+
+    `draft`: picked at this visit of a multiple choice. `needs`: ids of the needs filed from an answer, by question.
+    `waiting`: campaigns (id, survey) that invited meanwhile and are offered at the end.
+    """
 
     campaign_id: int
     survey: str
     question: str
     answers: dict[str, object] = {}
+    draft: tuple[str, ...] = ()
+    needs: dict[str, tuple[int, ...]] = {}
+    waiting: tuple[tuple[int, str], ...] = ()
 
 
 AnyStage = Fresh | AskConsent | AskCommunity | Idle | Filed | InSurvey

@@ -1,0 +1,134 @@
+"""How a survey's question looks: its text, its hint and its buttons. Typing a button's number presses it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bot.conversation.context import Context
+from bot.conversation.effects import Say
+from bot.conversation.say import say
+from bot.conversation.state import Dialogue, InSurvey
+from domain.messages import Button
+from surveys import flow
+from surveys.definition import Option, Question, Survey
+
+GROUP = "@g."  #: before a group's code: opens that group of facilities
+
+
+def invitation(campaign_id: int, survey: Survey, context: Context) -> tuple[tuple[Button, ...], str]:
+    """The buttons and the text of an invitation. Its buttons stand on their own: they work weeks later."""
+    texts = context.world.texts
+    buttons = (
+        Button(texts("survey.start"), f"sv:{campaign_id}:@start:{survey.code}"),
+        Button(texts("survey.later"), f"sv:{campaign_id}:@later:{survey.code}"),
+        Button(texts("survey.off"), f"sv:{campaign_id}:@off:{survey.code}"),
+    )
+    language = texts.language
+    return buttons, texts("survey.invitation", title=survey.title[language], intro=survey.intro[language])
+
+
+def ask(
+    stage: InSurvey, context: Context, lead: str = "", *, places: tuple[str, ...] = (), group: str = ""
+) -> tuple[Dialogue, Say]:
+    """The question at which `stage` stands.
+
+    Args:
+        lead: a sentence before it, such as why the last text was no answer.
+        places: communities to choose from, where a typed name fits several.
+        group: the open group of a facility question.
+    """
+    survey = context.world.surveys[stage.survey]
+    question = survey.question(stage.question)
+    buttons = _buttons(stage, question, context, places, group)
+    parts = [lead] if lead else []
+    if group:
+        parts.append(context.world.texts("survey.in_group"))
+    elif question.facilities and stage.draft:
+        parts.append(context.world.texts("survey.more_missing"))
+    else:
+        parts.append(_head(stage, survey, question, context))
+    # typed numbers of a multiple choice may come together ("1 3"): they are read by `flow.parse`, not as one button
+    typed_as_list = question.kind == "multiple" and not question.facilities
+    choices = () if typed_as_list else buttons
+    return Dialogue(stage, choices), say(context, "literal", text="\n".join(parts), choices=buttons)
+
+
+def _head(stage: InSurvey, survey: Survey, question: Question, context: Context) -> str:
+    texts = context.world.texts
+    number, total = flow.progress(survey, question.id, stage.answers)
+    lines = [texts("survey.progress", number=number, total=total), question.text[texts.language]]
+    if question.kind == "multiple" and not question.facilities:
+        lines.append(texts("survey.hint_multiple"))
+    if question.id in stage.answers and not stage.draft:
+        lines.append(texts("survey.before", answer=answer_text(question, stage.answers[question.id], context)))
+    hints = [] if question.required else [texts("survey.hint_skip")]
+    if number > 1:
+        hints.append(texts("survey.hint_back"))
+    lines.append(texts("survey.hint", hints="".join(hint + texts("survey.comma") for hint in hints)))
+    return "\n".join(lines)
+
+
+def answer_text(question: Question, value: object, context: Context) -> str:
+    """An answer as the resident reads it."""
+    tree = context.world.city.tree
+    if question.kind == "place" and str(value) in tree:
+        return tree[str(value)].name
+    return flow.label(question, value, context.world.catalogue, context.world.texts.language)
+
+
+def place_options(context: Context, codes: tuple[str, ...] = ()) -> tuple[Option, ...]:
+    """The communities to choose from: those given, or where the resident is known to live."""
+    from domain.catalogue.model import Name
+
+    tree = context.world.city.tree
+    known = codes or ((context.community,) if context.community else ())
+    return tuple(Option(code, Name(zh=tree[code].name, en=tree[code].name)) for code in known)
+
+
+def _buttons(
+    stage: InSurvey, question: Question, context: Context, places: tuple[str, ...], group: str
+) -> tuple[Button, ...]:
+    texts, catalogue = context.world.texts, context.world.catalogue
+    language = texts.language
+
+    def button(label: str, value: str) -> Button:
+        return Button(label, f"sv:{stage.campaign_id}:{question.id}:{value}")
+
+    if question.kind == "place":
+        found = [button(option.label[language], option.value) for option in place_options(context, places)]
+    elif question.kind == "scale":
+        found = [button(_point(question, point, context), str(point)) for point in range(1, question.scale_max + 1)]
+    elif question.facilities and group:
+        leaves = [f for f in catalogue.facilities.values() if f.group == group]
+        leaves.sort(key=lambda facility: facility.order)
+        return (
+            *(button(_tick(stage, leaf.code) + leaf.short_name(language), leaf.code) for leaf in leaves),
+            button(texts("survey.groups"), "@groups"),
+        )
+    elif question.facilities:
+        found = [button(entry.name[language], GROUP + entry.code) for entry in catalogue.groups.values()]
+    else:
+        found = [button(_tick(stage, option.value) + option.label[language], option.value) for option in question.options]
+    if stage.draft:
+        found.append(button(texts("survey.done"), "@done"))
+    elif question.id in stage.answers:
+        found.append(button(texts("survey.keep"), "@done"))
+    if not question.required and not stage.draft:
+        found.append(button(texts("survey.skip"), "@skip"))
+    return tuple(found)
+
+
+def _tick(stage: InSurvey, value: str) -> str:
+    return "✓ " if value in stage.draft else ""
+
+
+def _point(question: Question, point: int, context: Context) -> str:
+    texts = context.world.texts
+    meaning = question.low if point == 1 else question.high if point == question.scale_max else None
+    label = texts("survey.point", point=point)
+    return f"{label} {meaning[texts.language]}" if meaning else label
+
+
+def at(stage: InSurvey, question_id: str) -> InSurvey:
+    """The same survey at another question."""
+    return msgspec.structs.replace(stage, question=question_id, draft=())

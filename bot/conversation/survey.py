@@ -1,0 +1,437 @@
+"""A survey as part of the dialogue: invitation, questions, answers; a need said in the middle is filed, too.
+
+A button carries "sv:<campaign>:<question>:<value>" (64 bytes at most). Values that begin with "@" are moves:
+`@start`, `@later`, `@off` of an invitation (its question), `@done`, `@skip`, `@groups`, `@g.<group>` of a question.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from bot.conversation import questions
+from bot.conversation.context import Context
+from bot.conversation.effects import (
+    Effect,
+    FileNeed,
+    FileRemark,
+    KeepMessage,
+    MarkInvitation,
+    RecordAnswer,
+    RetractNeed,
+    Say,
+    SetCommunity,
+    SetSurveys,
+)
+from bot.conversation.events import Invited, Said
+from bot.conversation.needs import LIVE, REMARKS, file_message, needs_of, receipt_lines
+from bot.conversation.say import say
+from bot.conversation.state import AskCommunity, Dialogue, Filed, Idle, InSurvey
+from domain.catalogue import OTHER_FACILITY
+from domain.errors import InputError
+from domain.reading import CONFIDENT, Mention, Reading
+from surveys import flow
+from surveys.definition import Question
+
+Step = tuple[Dialogue, tuple[Effect, ...]]
+
+BY_CHOICE = "choice"  #: as a reading's model: chosen from a list, nothing was guessed
+MAX_PLACES = 6
+
+#: Intents whose own answer is given before the question is asked again.
+ASIDE = (*REMARKS, "data_rights", "human_handoff", "policy_question", "progress_question", "suggestion", "out_of_scope")
+ASIDE_SURE = 0.5
+
+
+# invitation
+
+
+def invite(dialogue: Dialogue, event: Invited, context: Context) -> Step:
+    """Offers a survey. Whatever the resident is in the middle of stays as it is."""
+    survey = context.world.surveys.get(event.survey)
+    if survey is None:
+        return dialogue, ()
+    invited = MarkInvitation(event.campaign_id, "invited")
+    stage = dialogue.stage
+    texts = context.world.texts
+    if isinstance(stage, InSurvey):
+        waiting = (*stage.waiting, (event.campaign_id, event.survey))
+        kept = msgspec.structs.replace(stage, waiting=waiting)
+        reminder = say(context, "survey.one_after_another", title=survey.title[texts.language])
+        return Dialogue(kept, dialogue.choices), (invited, reminder)
+    buttons, text = questions.invitation(event.campaign_id, survey, context)
+    if _is_unfinished(dialogue):
+        # one list for both, so that a typed number means what the message shows
+        both = (*dialogue.choices, *buttons)
+        text = texts("survey.reminder", invitation=text)
+        return Dialogue(stage, both), (invited, say(context, "literal", text=text, choices=both))
+    return Dialogue(stage, buttons), (invited, say(context, "literal", text=text, choices=buttons))
+
+
+def _is_unfinished(dialogue: Dialogue) -> bool:
+    """Whether the resident still owes an answer: the community, which facility was meant, whether to erase."""
+    if not isinstance(dialogue.stage, Idle | Filed):
+        return True
+    return any(button.payload.startswith(("set:", "forget:", "wd:")) for button in dialogue.choices)
+
+
+def stop(dialogue: Dialogue, context: Context) -> tuple[Effect, ...]:
+    """What stopping leaves behind; answers given so far are kept."""
+    if isinstance(dialogue.stage, InSurvey):
+        return (MarkInvitation(dialogue.stage.campaign_id, "stopped"),)
+    return ()
+
+
+def ask_again(dialogue: Dialogue, stage: InSurvey, context: Context) -> Step:
+    """The question that was asked last, once more."""
+    if _question(stage, context) is None:
+        return _gone(stage, context)
+    after, question = questions.ask(stage, context)
+    return after, (question,)
+
+
+# buttons
+
+
+def pressed(dialogue: Dialogue, rest: str, context: Context) -> Step:
+    """A button of an invitation or of a question, perhaps pressed long after."""
+    campaign, _, rest = rest.partition(":")
+    question_id, _, value = rest.partition(":")
+    if not (campaign.isascii() and campaign.isdigit() and len(campaign) < 20):
+        return dialogue, (say(context, "button.stale"),)
+    campaign_id = int(campaign)
+    if question_id in ("@start", "@later", "@off"):
+        return _invitation_pressed(dialogue, campaign_id, question_id, value, context)
+    stage = dialogue.stage
+    if not isinstance(stage, InSurvey) or _question(stage, context) is None:
+        return dialogue, (say(context, "survey.over"),)
+    if stage.campaign_id != campaign_id or stage.question != question_id:
+        return _again(stage, context, context.world.texts("survey.stale"))
+    return _chosen(stage, value, context)
+
+
+def _invitation_pressed(dialogue: Dialogue, campaign_id: int, move: str, code: str, context: Context) -> Step:
+    stage = dialogue.stage
+    others = tuple(button for button in dialogue.choices if not button.payload.startswith("sv:"))
+    if move == "@off":
+        marks = (MarkInvitation(campaign_id, "stopped"), *stop(dialogue, context))
+        rest = Dialogue(Idle()) if isinstance(stage, InSurvey) else Dialogue(stage, others)
+        return rest, (*dict.fromkeys(marks), SetSurveys(False), say(context, "surveys.off"))
+    if isinstance(stage, InSurvey):
+        if stage.campaign_id == campaign_id and move == "@start":
+            return ask_again(dialogue, stage, context)
+        return _again(stage, context, context.world.texts("survey.this_first"))
+    if move == "@later":
+        return Dialogue(stage, others), (say(context, "survey.later_ok", choices=others),)
+    survey = context.world.surveys.get(code)
+    if survey is None:
+        return Dialogue(stage, others), (say(context, "survey.over"),)
+    if isinstance(stage, AskCommunity) and stage.pending is not None:
+        # a kept need waits for the community: it would be lost
+        return dialogue, (say(context, "survey.community_first", choices=dialogue.choices),)
+    started = InSurvey(campaign_id, survey.code, flow.first(survey).id)
+    after, question = questions.ask(started, context)
+    return after, (MarkInvitation(campaign_id, "started"), question)
+
+
+def _chosen(stage: InSurvey, value: str, context: Context) -> Step:
+    """A value or a move of the question that is being asked."""
+    question = _asked(stage, context)
+    if value == "@skip":
+        return _skip(stage, context)
+    if value == "@done":
+        return _done(stage, context)
+    if question.facilities:
+        return _facility_pressed(stage, question, value, context)
+    if question.kind == "multiple":
+        return _toggled(stage, question, value, context)
+    if question.kind == "place":
+        return _place(stage, value, context) if value in context.world.city.tree else _stale(stage, context)
+    if question.kind == "scale":
+        point = flow.number_of(value)
+        good = point is not None and 1 <= point <= question.scale_max
+        return _answered(stage, point, (), context) if good else _stale(stage, context)
+    if value not in {option.value for option in question.options}:
+        return _stale(stage, context)
+    return _answered(stage, value, (), context)
+
+
+def _stale(stage: InSurvey, context: Context) -> Step:
+    return _again(stage, context, context.world.texts("survey.stale"))
+
+
+def _toggled(stage: InSurvey, question: Question, value: str, context: Context) -> Step:
+    """One more of several, or one less; "none of these" ends it at once."""
+    options = {option.value: option for option in question.options}
+    if value not in options:
+        return _stale(stage, context)
+    if options[value].alone:
+        return _answered(stage, [value], (), context)
+    draft = tuple(v for v in stage.draft if v != value) if value in stage.draft else (*stage.draft, value)
+    try:
+        flow.check_choice(question, list(draft))
+    except InputError as error:
+        return _again(stage, context, context.world.texts.error(error))
+    picked = msgspec.structs.replace(stage, draft=draft)
+    if not draft:
+        return _again(picked, context, "")
+    return _again(picked, context, _so_far(question, draft, context))
+
+
+def _so_far(question: Question, draft: tuple[str, ...], context: Context) -> str:
+    return context.world.texts("survey.so_far", answer=questions.answer_text(question, draft, context))
+
+
+def _facility_pressed(stage: InSurvey, question: Question, value: str, context: Context) -> Step:
+    """Into a group, back to the groups, or a facility: it is recorded and filed at once, and asked for more."""
+    catalogue = context.world.catalogue
+    if value.startswith(questions.GROUP) or value == "@groups":
+        group = value.removeprefix(questions.GROUP)
+        after, asked = questions.ask(stage, context, group=group if group in catalogue.groups else "")
+        return after, (asked,)
+    if value not in catalogue.facilities:
+        return _stale(stage, context)
+    draft = tuple(v for v in stage.draft if v != value) if value in stage.draft else (*stage.draft, value)
+    mentions = tuple(Mention(leaf, 1.0, 0, 0) for leaf in draft)
+    name = catalogue.leaf_name(value, context.world.texts.language)
+    reading = Reading("need_report", 1.0, mentions, None, name, BY_CHOICE)
+    # the kept choice has no message of its own: it shares the number of its first need, in another table
+    message = Said(name, reading, context.fresh[0][0]) if context.fresh else None
+    picked = msgspec.structs.replace(stage, draft=draft)
+    picked, effects, lines = _file(picked, message, mentions, context)
+    if not draft:
+        answers = {q: v for q, v in stage.answers.items() if q != question.id}
+        cleared = msgspec.structs.replace(picked, answers=answers)
+        after, asked = questions.ask(cleared, context)
+        return after, (*effects, RecordAnswer(stage.campaign_id, question.id, None), asked)
+    if len(draft) >= (question.at_most or len(catalogue.facilities)):
+        return _answered(picked, list(draft), (*effects, *_noted(lines, context)), context)
+    answers = {**stage.answers, question.id: list(draft)}
+    recorded = RecordAnswer(stage.campaign_id, question.id, list(draft))
+    lead = "\n".join([*lines, _so_far(question, draft, context)])
+    after, asked = questions.ask(msgspec.structs.replace(picked, answers=answers), context, lead)
+    return after, (*effects, recorded, asked)
+
+
+# free text
+
+
+def said(dialogue: Dialogue, stage: InSurvey, event: Said, context: Context) -> Step:
+    """A typed answer, a move, or something else that has to be heard before the survey goes on."""
+    question = _question(stage, context)
+    if question is None:
+        return _gone(stage, context)
+    typed = flow.clean(event.text)
+    if typed in flow.BACK:
+        return _back(stage, context)
+    if typed in flow.SKIP:
+        return _skip(stage, context)
+    if typed in flow.DONE and (stage.draft or question.id in stage.answers):
+        return _done(stage, context)
+    if question.facilities:
+        return _own_words(stage, question, event, context)
+    if question.kind == "text":
+        return _text(stage, question, event, context)
+    if question.kind == "place":
+        return _place_said(stage, event, context)
+    try:
+        value = flow.parse(question, event.text)
+        if isinstance(value, list) and stage.draft:
+            value = flow.check_choice(question, list(dict.fromkeys([*stage.draft, *value])))
+    except InputError as error:
+        return _aside(stage, event, context, context.world.texts.error(error))
+    return _answered(stage, value, (), context)
+
+
+def _own_words(stage: InSurvey, question: Question, event: Said, context: Context) -> Step:
+    """What is missing, in the resident's own words, after what was picked from the list."""
+    reading = event.reading
+    if reading.intent in REMARKS and reading.intent_p >= ASIDE_SURE:
+        return _aside(stage, event, context, "")
+    room = (question.at_most or 3) - len(stage.draft)
+    heard = tuple(m for m in reading.mentions if m.leaf not in stage.draft)[:room]
+    if not heard and reading.intent == "need_report":
+        heard = (Mention(OTHER_FACILITY, 0.0, 0, 0),)[:room]
+    # the question makes it a need, however short the answer
+    as_need = msgspec.structs.replace(reading, intent="need_report") if heard else reading
+    mentions = (*(Mention(leaf, 1.0, 0, 0) for leaf in stage.draft), *heard)
+    message = Said(event.text, as_need, event.message_id)
+    filed, effects, lines = _file(stage, message, mentions, context)
+    value = [m.leaf for m in mentions if m.leaf != OTHER_FACILITY] + [flow.OWN_WORDS + reading.masked]
+    return _answered(filed, value, (*effects, *_noted(lines, context)), context)
+
+
+def _text(stage: InSurvey, question: Question, event: Said, context: Context) -> Step:
+    reading = event.reading
+    keep = KeepMessage(event.message_id, event.text, reading, "survey")
+    effects: tuple[Effect, ...] = (keep,)
+    if question.needs and reading.needs:
+        stage, effects, lines = _file(stage, event, reading.needs, context)
+        effects = (*effects, *_noted(lines, context))
+    elif question.needs and reading.intent in REMARKS and context.community:
+        remarks = (FileRemark(event.message_id, m, reading.intent, context.community) for m in reading.mentions)
+        effects = (keep, *remarks)
+    return _answered(stage, reading.masked, effects, context)
+
+
+def _place_said(stage: InSurvey, event: Said, context: Context) -> Step:
+    try:
+        typed = flow.parse(_asked(stage, context), event.text, questions.place_options(context))
+        return _place(stage, str(typed), context)
+    except InputError:
+        pass
+    if _is_need(event.reading) and len(event.text) > 12:
+        return _aside(stage, event, context, "")
+    found = context.world.match_community(event.text)[:MAX_PLACES]
+    if len(found) == 1:
+        return _place(stage, found[0], context)
+    if found:
+        lead = context.world.texts("survey.which_place")
+        after, asked = questions.ask(stage, context, lead, places=found)
+        return after, (asked,)
+    return _aside(stage, event, context, context.world.texts("error.survey.place"))
+
+
+def _place(stage: InSurvey, code: str, context: Context) -> Step:
+    moved = () if code == context.community else (SetCommunity(code),)
+    return _answered(stage, code, moved, msgspec.structs.replace(context, community=code))
+
+
+def _aside(stage: InSurvey, event: Said, context: Context, fault: str) -> Step:
+    """Not an answer: a need or remark is kept and filed, a question answered; then the survey goes on."""
+    reading = event.reading
+    keep = KeepMessage(event.message_id, event.text, reading, "chat")
+    lead = context.world.texts("survey.on_we_go")
+    if context.community and _is_need(reading):
+        effects, _ = needs_of(event.message_id, reading.needs, context.community, context, "chat")
+        after, asked = questions.ask(stage, context, lead)
+        return after, (keep, *effects, *_noted(receipt_lines(effects, context), context), asked)
+    if context.community and reading.intent in ASIDE and reading.intent_p >= ASIDE_SURE:
+        _, answer = file_message(event.message_id, reading, context.community, context)
+        after, asked = questions.ask(stage, context, lead)
+        return after, (keep, *answer, asked)
+    return _again(stage, context, fault)
+
+
+def _is_need(reading: Reading) -> bool:
+    return any(mention.p >= CONFIDENT for mention in reading.needs)
+
+
+# moving on
+
+
+def _answered(stage: InSurvey, value: object, effects: tuple[Effect, ...], context: Context) -> Step:
+    """Records the answer, retires those of branches no longer taken, and asks what follows."""
+    survey = context.world.surveys[stage.survey]
+    answers = {**stage.answers, stage.question: value}
+    recorded = RecordAnswer(stage.campaign_id, stage.question, value)
+    stage, retiring = _retire(msgspec.structs.replace(stage, answers=answers), flow.retired(survey, answers), context)
+    return _onward(stage, (*_writes(effects), recorded, *retiring), _says(effects), context)
+
+
+def _skip(stage: InSurvey, context: Context) -> Step:
+    question = _asked(stage, context)
+    if question.required:
+        return _again(stage, context, context.world.texts("error.survey.required"))
+    survey = context.world.surveys[stage.survey]
+    answers = {q: v for q, v in stage.answers.items() if q != question.id}
+    gone = (question.id, *flow.retired(survey, answers))
+    stage, retiring = _retire(msgspec.structs.replace(stage, answers=answers), gone, context)
+    return _onward(stage, retiring, (), context)
+
+
+def _done(stage: InSurvey, context: Context) -> Step:
+    """On with what was picked at this visit, or with the earlier answer."""
+    value = list(stage.draft) if stage.draft else stage.answers.get(stage.question)
+    if value is None:
+        return _again(stage, context, context.world.texts("survey.choose_first"))
+    return _answered(stage, value, (), context)
+
+
+def _back(stage: InSurvey, context: Context) -> Step:
+    survey = context.world.surveys[stage.survey]
+    before = flow.previous(survey, stage.question, stage.answers)
+    if before is None:
+        return _again(stage, context, context.world.texts("survey.is_first"))
+    after, asked = questions.ask(questions.at(stage, before.id), context)
+    return after, (asked,)
+
+
+def _onward(stage: InSurvey, effects: tuple[Effect, ...], says: tuple[Say, ...], context: Context) -> Step:
+    survey = context.world.surveys[stage.survey]
+    question = flow.following(survey, stage.question, stage.answers)
+    if question is not None:
+        after, asked = questions.ask(questions.at(stage, question.id), context)
+        return after, (*effects, *says, asked)
+    finished = MarkInvitation(stage.campaign_id, "finished")
+    thanks = say(context, "survey.thanks")
+    for campaign_id, code in stage.waiting:
+        if code in context.world.surveys:
+            buttons, text = questions.invitation(campaign_id, context.world.surveys[code], context)
+            offered = say(context, "literal", text=text, choices=buttons)
+            return Dialogue(Idle(), buttons), (*effects, finished, *says, thanks, offered)
+    return Dialogue(Idle()), (*effects, finished, *says, thanks)
+
+
+def _retire(stage: InSurvey, gone: tuple[str, ...], context: Context) -> tuple[InSurvey, tuple[Effect, ...]]:
+    """Takes answers back, with the needs that came from them."""
+    answers = {q: v for q, v in stage.answers.items() if q not in gone}
+    needs = {q: ids for q, ids in stage.needs.items() if q not in gone}
+    live = {need.need_id for need in context.own_needs if need.status in LIVE}
+    retracted = [RetractNeed(i, "withdrawn") for q in gone for i in stage.needs.get(q, ()) if i in live]
+    taken = [RecordAnswer(stage.campaign_id, q, None) for q in gone]
+    return msgspec.structs.replace(stage, answers=answers, needs=needs), (*retracted, *taken)
+
+
+def _file(
+    stage: InSurvey, message: Said | None, mentions: tuple[Mention, ...], context: Context
+) -> tuple[InSurvey, tuple[Effect, ...], list[str]]:
+    """Makes the needs of the current question be exactly `mentions`: new ones filed, vanished ones taken back.
+
+    Returns the stage, the effects and a receipt line per new need.
+    """
+    earlier = [n for n in context.own_needs if n.need_id in stage.needs.get(stage.question, ()) and n.status in LIVE]
+    wanted = {mention.leaf for mention in mentions}
+    kept = [need for need in earlier if need.leaf in wanted]
+    retracted = [RetractNeed(need.need_id, "withdrawn") for need in earlier if need.leaf not in wanted]
+    new = tuple(mention for mention in mentions if mention.leaf not in {need.leaf for need in kept})
+    filed: list[FileNeed] = []
+    effects: list[Effect] = [*retracted]
+    if message is not None and (new or not message.reading.mentions or not mentions):
+        effects.append(KeepMessage(message.message_id, message.text, message.reading, "survey"))
+    if message is not None and context.community:
+        filed, _ = needs_of(message.message_id, new, context.community, context, "survey")
+        effects += filed
+    ids = (*(need.need_id for need in kept), *(effect.need_id for effect in filed))
+    stage = msgspec.structs.replace(stage, needs={**stage.needs, stage.question: ids})
+    return stage, tuple(effects), receipt_lines(filed, context)
+
+
+def _noted(lines: list[str], context: Context) -> tuple[Say, ...]:
+    return (say(context, "literal", text="\n".join([context.world.texts("survey.noted"), *lines])),) if lines else ()
+
+
+def _says(effects: tuple[Effect, ...]) -> tuple[Say, ...]:
+    return tuple(effect for effect in effects if isinstance(effect, Say))
+
+
+def _writes(effects: tuple[Effect, ...]) -> tuple[Effect, ...]:
+    return tuple(effect for effect in effects if not isinstance(effect, Say))
+
+
+def _question(stage: InSurvey, context: Context) -> Question | None:
+    """The question being asked; None when the survey's file no longer has it."""
+    survey = context.world.surveys.get(stage.survey)
+    return next((q for q in survey.questions if q.id == stage.question), None) if survey else None
+
+
+def _asked(stage: InSurvey, context: Context) -> Question:
+    return context.world.surveys[stage.survey].question(stage.question)
+
+
+def _again(stage: InSurvey, context: Context, lead: str) -> Step:
+    after, asked = questions.ask(stage, context, lead)
+    return after, (asked,)
+
+
+def _gone(stage: InSurvey, context: Context) -> Step:
+    return Dialogue(Idle()), (MarkInvitation(stage.campaign_id, "stopped"), say(context, "survey.over"))
