@@ -29,9 +29,6 @@ def run_demo(settings: Settings, texts: Texts, port: int, once: bool) -> None:
     The demonstration has its own folder `demo/` in the data folder and starts anew each time.
     """
     folder = settings.data_dir / "demo"
-    for old in folder.glob("buqi.db*"):
-        if not old.name.endswith(".lock"):
-            continue
     settings = settings.model_copy(update={"data_dir": folder, "database_url": None})
     _clear(folder)
     print(texts("demo.start", folder=folder))

@@ -1,0 +1,34 @@
+# Two commands do everything on a fresh machine with Python 3.11 or newer: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test lint soak bench clean
+
+demo: $(READY)
+	$(BIN)/buqi demo
+
+test: $(READY) lint
+	$(BIN)/pytest
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# The long sweeps: SIZE=10 asks for ten times the cases of `make test`.
+SIZE ?= 10
+soak: $(READY)
+	$(BIN)/pytest tests/crash tests/storage --kills=$$((2000*$(SIZE))) --updates=$$((100000*$(SIZE))) --timeout=0
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks.inbound
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv data build
