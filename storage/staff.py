@@ -1,0 +1,286 @@
+"""Community workers: their invitations, who they are, and the cases of their own area.
+
+Every reading takes the communities a worker is bound to; what lies elsewhere does not exist for it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from domain.errors import InputError, NotFound
+from storage import tables as t
+from storage.book import INBOX, LiveNeed
+from storage.ids import new_id
+from storage.vault import hash_code
+
+ROLES = ("worker", "planner")
+INVITE_VALID_MS = 24 * 3600 * 1000
+CHANNEL = "staff"  #: of the inbox rows that make an update count once
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """A linked worker or planner. Nothing that names them."""
+
+    staff_id: int
+    role: str
+    area: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One need with the masked message it came from. `resident_id` is for the counting only and never shown."""
+
+    need_id: int
+    receipt: str
+    message_id: int
+    resident_id: int
+    community: str
+    leaf: str
+    nature: str
+    p: float
+    status: str
+    confirmed_by: str | None
+    day: str
+    at_ms: int
+    masked: str
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether a worker has spoken."""
+        return self.confirmed_by == "worker"
+
+    def as_live(self) -> LiveNeed:
+        """The need as the counting rules see it when it does not count."""
+        return LiveNeed(
+            self.need_id,
+            self.receipt,
+            self.message_id,
+            self.leaf,
+            self.nature,
+            self.status,
+            self.community,
+            self.day,
+            self.at_ms,
+            None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """What happened in an area on one day. `to_review` counts all days."""
+
+    messages: int
+    needs: int
+    remarks: int
+    confirmed: int
+    to_review: int
+
+
+# invitations
+
+
+def create_invite(tx: Connection, role: str, area: str, now_ms: int) -> str:
+    """A one-time code of 128 random bits, valid for 24 hours; only its hash is kept, so show it now.
+
+    It fits a Telegram deep link (`?start=<code>`).
+
+    Raises:
+        InputError("staff.role"): not one of `ROLES`.
+        InputError("area.unknown"): no such area.
+    """
+    if role not in ROLES:
+        raise InputError("staff.role", role=role, known=", ".join(ROLES))
+    areas = sorted(tx.scalars(select(t.Area.code)))
+    if area not in areas:
+        raise InputError("area.unknown", area=area, known=", ".join(areas))
+    code = secrets.token_urlsafe(16)
+    tx.execute(
+        insert(t.StaffInvite).values(
+            code_hash=hash_code(code),
+            role=role,
+            area=area,
+            created_ms=now_ms,
+            expires_ms=now_ms + INVITE_VALID_MS,
+            used_ms=None,
+        )
+    )
+    return code
+
+
+def redeem(tx: Connection, code: str, key_hash: bytes, now_ms: int) -> Staff:
+    """Links somebody to an invitation, once. Whoever was linked before moves to the new role and area.
+
+    One UPDATE decides: of any number of simultaneous redemptions exactly one finds the code unused.
+
+    Raises:
+        InputError("staff.invite_unknown"), InputError("staff.invite_used"), InputError("staff.invite_expired")
+    """
+    invite = t.StaffInvite
+    taken = tx.execute(
+        update(invite)
+        .where(invite.code_hash == hash_code(code), invite.used_ms.is_(None), invite.expires_ms > now_ms)
+        .values(used_ms=now_ms)
+        .returning(invite.role, invite.area)
+    ).one_or_none()
+    if taken is None:
+        raise InputError(_refusal(tx, code))
+    upsert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    linked = {"role": taken.role, "area": taken.area, "revoked_ms": None}
+    tx.execute(
+        upsert(t.Staff)
+        .values(id=new_id(now_ms), key_hash=key_hash, created_ms=now_ms, **linked)
+        .on_conflict_do_update(index_elements=["key_hash"], set_=linked)
+    )
+    staff = by_key(tx, key_hash)
+    assert staff is not None
+    return staff
+
+
+def _refusal(tx: Connection, code: str) -> str:
+    found = tx.execute(select(t.StaffInvite.used_ms).where(t.StaffInvite.code_hash == hash_code(code))).one_or_none()
+    if found is None:
+        return "staff.invite_unknown"
+    return "staff.invite_expired" if found.used_ms is None else "staff.invite_used"
+
+
+def by_key(tx: Connection, key_hash: bytes) -> Staff | None:
+    """The linked, not revoked person behind a keyed hash."""
+    query = select(t.Staff.id, t.Staff.role, t.Staff.area)
+    row = tx.execute(query.where(t.Staff.key_hash == key_hash, t.Staff.revoked_ms.is_(None))).one_or_none()
+    return Staff(*row) if row else None
+
+
+def everybody(tx: Connection) -> list[Staff]:
+    """All who are linked and not revoked."""
+    query = select(t.Staff.id, t.Staff.role, t.Staff.area).where(t.Staff.revoked_ms.is_(None))
+    return [Staff(*row) for row in tx.execute(query.order_by(t.Staff.id))]
+
+
+def revoke(tx: Connection, staff_id: int, now_ms: int) -> bool:
+    """Ends somebody's access at once; False when there was none. Their judgements stay."""
+    done = tx.execute(
+        update(t.Staff).where(t.Staff.id == staff_id, t.Staff.revoked_ms.is_(None)).values(revoked_ms=now_ms)
+    )
+    return bool(done.rowcount)
+
+
+# updates
+
+
+def first_time(tx: Connection, account: str, external_id: str, now_ms: int, reason: str | None = None) -> bool:
+    """Notes an update in the inbox; False when it was there. With a `reason` it is parked as dead.
+
+    No reply is kept: a repeat is answered from the rows as they are now, so no text outlives its message here.
+    """
+    upsert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    row = {
+        "id": new_id(now_ms),
+        "channel": CHANNEL,
+        "account": account,
+        "external_id": external_id,
+        "resident_id": None,
+        "received_ms": now_ms,
+        "status": "dead" if reason else "done",
+        "tries": 1,
+        "reason": reason,
+        "retry_ms": None,
+        "payload": None,
+        "reply": None,
+    }
+    return bool(tx.execute(upsert(INBOX).values(**row).on_conflict_do_nothing()).rowcount)
+
+
+# reading
+
+
+def today(tx: Connection, communities: Sequence[str], start_ms: int, end_ms: int) -> Today:
+    """The counts of one day, `start_ms` to before `end_ms`."""
+    need, message, remark = t.Need, t.Message, t.Remark
+    # ids are ordered by time: counting from the day's start reads the day, not the archive
+    before = new_id(start_ms - 1)
+    judged = need.confirmed_by.is_not(None)
+    in_day = and_(need.at_ms >= start_ms, need.at_ms < end_ms)
+    rows = tx.execute(
+        select(need.status, judged.label("judged"), func.count().label("count"))
+        .where(need.community.in_(communities), need.status.in_(("filed", "asked")), in_day)
+        .group_by(need.status, judged)
+    ).all()
+    waiting = select(func.count()).where(need.community.in_(communities), need.status == "asked")
+
+    def count_of(table: type[t.Message] | type[t.Remark]) -> Select[int]:
+        in_time = and_(table.id > before, table.at_ms >= start_ms, table.at_ms < end_ms)
+        return select(func.count()).select_from(table).where(in_time, table.community.in_(communities))
+
+    return Today(
+        messages=tx.scalar(count_of(message)) or 0,
+        needs=sum(row[2] for row in rows),
+        remarks=tx.scalar(count_of(remark)) or 0,
+        confirmed=sum(row[2] for row in rows if row.status == "filed" and row.judged),
+        to_review=tx.scalar(waiting) or 0,
+    )
+
+
+def case(tx: Connection, communities: Iterable[str], *, need_id: int | None = None, receipt: str | None = None) -> Case:
+    """One case of these communities, by id or by receipt number.
+
+    Raises:
+        NotFound("staff.case"): no such case, or it lies elsewhere; nobody can tell which.
+    """
+    key = t.Need.id == need_id if receipt is None else t.Need.receipt == receipt
+    row = tx.execute(_CASE.where(key, t.Need.community.in_(list(communities)))).one_or_none()
+    if row is None:
+        raise NotFound("staff.case")
+    return Case(*row._tuple())
+
+
+def lock_resident(tx: Connection, resident_id: int) -> None:
+    """Holds the resident's row until the commit, so that their counting stands still. SQLite has one writer anyway."""
+    tx.execute(select(t.Resident.id).where(t.Resident.id == resident_id).with_for_update())
+
+
+def next_case(tx: Connection, communities: Sequence[str], after: Case | None = None) -> Case | None:
+    """The case to look at next: those in doubt first, then filed ones nobody confirmed; each newest first.
+
+    One small query per community, each a walk down its index until the first row that fits.
+    """
+    kinds = ("asked", "filed") if after is None or after.status == "asked" else ("filed",)
+    for status in kinds:
+        older = None
+        if after is not None and after.status == status:
+            same_time = and_(t.Need.at_ms == after.at_ms, t.Need.id < after.need_id)
+            older = or_(t.Need.at_ms < after.at_ms, same_time)
+        firsts = [found for code in communities if (found := _first(tx, code, status, older))]
+        if firsts:
+            return max(firsts, key=lambda found: (found.at_ms, found.need_id))
+    return None
+
+
+def _first(tx: Connection, community: str, status: str, older: ColumnElement[bool] | None) -> Case | None:
+    query = _CASE.where(t.Need.community == community, t.Need.status == status, t.Need.confirmed_by.is_(None))
+    if older is not None:
+        query = query.where(older)
+    row = tx.execute(query.order_by(t.Need.at_ms.desc(), t.Need.id.desc()).limit(1)).one_or_none()
+    return Case(*row._tuple()) if row else None
+
+
+_CASE = select(
+    t.Need.id,
+    t.Need.receipt,
+    t.Need.message_id,
+    t.Need.resident_id,
+    t.Need.community,
+    t.Need.leaf,
+    t.Need.nature,
+    t.Need.p,
+    t.Need.status,
+    t.Need.confirmed_by,
+    t.Need.day,
+    t.Need.at_ms,
+    t.Message.masked,
+).join_from(t.Need, t.Message, t.Message.id == t.Need.message_id)
