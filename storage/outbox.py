@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, select, update
+from sqlalchemy import Connection, Select, bindparam, func, or_, select, update
 
 from storage.book import IDENTITY, OUTBOX
 
@@ -47,12 +47,22 @@ class Result:
 def claim(
     tx: Connection, channel: str, account: str, kind: str, now_ms: int, limit: int, not_to: Collection[int] = ()
 ) -> list[Due]:
-    """Takes up to `limit` due rows of one kind, oldest first, one for each identity and none for those in `not_to`."""
+    """Takes up to `limit` due rows of one kind, oldest first, one for each identity and none for those in `not_to`.
+
+    A reply waits for older replies to the same identity, whoever sends them: answers arrive in their order.
+    """
     query = _DUE_LOCKED if tx.dialect.name == "postgresql" else _DUE
-    facts = {"channel": channel, "account": account, "kind": kind, "now": now_ms, "most": limit + 3 * len(not_to) + 10}
+    facts = {
+        "channel": channel,
+        "account": account,
+        "kind": kind,
+        "now": now_ms,
+        "not_to": list(not_to),
+        "most": 2 * limit,
+    }
     due: dict[int, Due] = {}
     for row in tx.execute(query, facts):
-        if row.identity_id not in not_to and row.identity_id not in due and len(due) < limit:
+        if row.identity_id not in due and len(due) < limit:
             due[row.identity_id] = Due(*row)
     if due:
         tx.execute(_CLAIM, [{"row": item.id, "until": now_ms + CLAIM_MS} for item in due.values()])
@@ -123,7 +133,8 @@ def mark_gone(tx: Connection, identity_id: int) -> None:
 
 def mark_reached(tx: Connection, identity_ids: Sequence[int]) -> None:
     """Messages arrive there again."""
-    tx.execute(update(IDENTITY).where(IDENTITY.c.id.in_(identity_ids)).values(gone=False))
+    if identity_ids:
+        tx.execute(update(IDENTITY).where(IDENTITY.c.id.in_(identity_ids)).values(gone=False))
 
 
 def set_gone(tx: Connection, channel: str, account: str, key_hash: bytes, gone: bool) -> bool:
@@ -154,10 +165,10 @@ def mark(tx: Connection, row_ids: Sequence[int], now_ms: int) -> None:
         _mark(tx, row_ids, {"status": "sent", "sent_ms": now_ms})
 
 
-def counts_by_status(tx: Connection) -> dict[tuple[str, str], int]:
-    """How many rows by (kind, status)."""
-    query = select(OUTBOX.c.kind, OUTBOX.c.status, func.count()).group_by(OUTBOX.c.kind, OUTBOX.c.status)
-    return {(kind, status): count for kind, status, count in tx.execute(query)}
+def counts_by_status(tx: Connection) -> dict[str, int]:
+    """How many messages are ready, sent, unknown, ..."""
+    query = select(OUTBOX.c.status, func.count()).group_by(OUTBOX.c.status)
+    return {status: count for status, count in tx.execute(query)}
 
 
 def _mark(tx: Connection, row_ids: Sequence[int], values: dict[str, object]) -> None:
@@ -171,6 +182,19 @@ _OF_ACCOUNT = (
     IDENTITY.c.account == bindparam("account"),
 )
 _JOINED = OUTBOX.join(IDENTITY, IDENTITY.c.id == OUTBOX.c.identity_id)
+_OLDER = OUTBOX.alias("older")
+_OLDER_REPLY = (
+    select(_OLDER.c.id)
+    .where(
+        _OLDER.c.resident_id == OUTBOX.c.resident_id,
+        _OLDER.c.identity_id == OUTBOX.c.identity_id,
+        _OLDER.c.kind == "reply",
+        _OLDER.c.status.in_(("ready", "sending")),
+        _OLDER.c.created_ms < OUTBOX.c.created_ms,
+    )
+    .correlate(OUTBOX)
+    .exists()
+)
 _DUE: Select[Any] = (
     select(
         OUTBOX.c.id,
@@ -183,12 +207,19 @@ _DUE: Select[Any] = (
         IDENTITY.c.gone,
     )
     .select_from(_JOINED)
-    .where(*_OF_ACCOUNT, OUTBOX.c.not_before_ms <= bindparam("now"))
+    .where(
+        *_OF_ACCOUNT,
+        OUTBOX.c.not_before_ms <= bindparam("now"),
+        OUTBOX.c.identity_id.not_in(bindparam("not_to", expanding=True)),
+        or_(OUTBOX.c.kind != "reply", ~_OLDER_REPLY),
+    )
     .order_by(OUTBOX.c.not_before_ms, OUTBOX.c.created_ms, OUTBOX.c.id)
     .limit(bindparam("most"))
 )
 _DUE_LOCKED = _DUE.with_for_update(of=OUTBOX, skip_locked=True)
-_NEXT = select(func.min(OUTBOX.c.not_before_ms)).select_from(_JOINED).where(*_OF_ACCOUNT)
+_NEXT = (
+    select(OUTBOX.c.not_before_ms).select_from(_JOINED).where(*_OF_ACCOUNT).order_by(OUTBOX.c.not_before_ms).limit(1)
+)
 _CLAIM = (
     update(OUTBOX)
     .where(OUTBOX.c.id == bindparam("row"))

@@ -24,6 +24,7 @@ BACK = frozenset("上一题 上一个 上一步 回上一题 返回上一题 返
 DONE = frozenset("选好了 好了 没有了 没了 就这些 不改 下一题 done next".split())
 
 _NUMERALS = {numeral: value for value, numeral in enumerate("零一二三四五六七八九十")} | {"两": 2, "〇": 0}
+_ENDS = re.compile(r"^[\s。、,]+|[\s。.!?~、,;)]+$")
 _SEPARATORS = re.compile(r"[\s,、;/+.。和跟]+")
 
 
@@ -86,7 +87,7 @@ def progress(survey: Survey, question_id: str, answers: Answers) -> tuple[int, i
 
 def clean(typed: str) -> str:
     """What was typed, in half width, lower case, without the mark at its end."""
-    return unicodedata.normalize("NFKC", typed).strip().lower().strip("。.!?~、,;)) ").strip()
+    return _ENDS.sub("", unicodedata.normalize("NFKC", typed).lower())
 
 
 def number_of(typed: str) -> int | None:
@@ -154,7 +155,7 @@ def _parse_multiple(question: Question, typed: str, options: Sequence[Option]) -
 
 
 def _digits(run: str, count: int) -> list[str]:
-    """"134" is 1, 3 and 4 only while no option has two digits and no digit stands twice."""
+    """ "134" is 1, 3 and 4 only while no option has two digits and no digit stands twice."""
     if count >= 10 or len(set(run)) < len(run):
         raise InputError("survey.unclear_numbers", example=" ".join(run))
     return list(run)
@@ -190,8 +191,6 @@ def _option(typed: str, options: Sequence[Option]) -> Option | None:
 
 
 # what is shown
-
-
 
 
 def label(question: Question, value: object, catalogue: Catalogue, language: str = "zh") -> str:

@@ -1,67 +1,46 @@
-"""Telegram: the webhook in, `sendMessage` out. Polling is in `telegram_polling`, the format in `telegram_wire`.
+"""Telegram as a channel: its webhook, and the parts beside it.
 
-aiogram is imported inside functions only: it costs three seconds and 130 MB that a process answering webhooks alone
-never needs. Telegram keeps what it carries outside the country: operators opt in.
+    telegram_wire     the Bot API's JSON to our values and back
+    telegram_sender   sends
+    telegram_polling  asks for updates where no public address can be had
+
+Telegram keeps what it carries outside the country: operators opt in.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hmac
-import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from bot.channels import Sender
-from bot.channels.telegram_wire import (
-    ALLOWED_UPDATES,
-    MAX_BODY,
-    MAX_CHARS,
-    NAME,
-    membership,
-    parse,
-    render,
-)
+from bot.channels.telegram_polling import note_membership, poll
+from bot.channels.telegram_sender import LazySender, register_webhook
+from bot.channels.telegram_wire import MAX_BODY, MAX_CHARS, NAME, parse, render
 from bot.gateway import Gateway
-from domain.errors import (
-    Busy,
-    ChannelDown,
-    ConfigError,
-    InputError,
-    OutcomeUnknown,
-    Rejected,
-    ResidentGone,
-    SendError,
-    Throttled,
-)
-from domain.messages import Capabilities, Outbound
-from storage.outbox import set_gone
+from domain.errors import Busy, ConfigError, InputError
+from domain.messages import Capabilities
 
-if TYPE_CHECKING:
-    from aiogram import Bot
-    from aiogram.methods import TelegramMethod
-
-__all__ = ["CAPABILITIES", "NAME", "TelegramSender", "Webhook", "build", "parse", "render", "start_webhook", "webhook"]
+__all__ = ["CAPABILITIES", "NAME", "LazySender", "Webhook", "parse", "poll", "register_webhook", "render", "webhook"]
 
 CAPABILITIES = Capabilities(buttons=True, max_chars=MAX_CHARS, per_second=30.0, stores_abroad=True)
 SECRET_HEADER = b"x-telegram-bot-api-secret-token"
 MAX_BACKGROUND = 500  #: waiting acknowledgements of pressed buttons; more are dropped, they only stop a spinner
-TIMEOUT_S = 20
+CLOSE_S = 10
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,256}")
 _JSON = (b"content-type", b"application/json")
 _encode = msgspec.json.Encoder().encode
-log = logging.getLogger(__name__)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
-def webhook(gateway: Gateway, account: str, secret: str | None, sender: Sender | None = None) -> Webhook:
+def webhook(gateway: Gateway, account: str, secret: str | None, sender: LazySender | None = None) -> Webhook:
     """The ASGI callable that Telegram's updates for `account` are posted to. With a `sender`, presses are acknowledged.
 
     Raises:
@@ -79,7 +58,7 @@ class Webhook:
     do not handle, and one that fails inside (stored, tried again by ourselves), get 200 like any other.
     """
 
-    def __init__(self, gateway: Gateway, account: str, secret: bytes, sender: Sender | None) -> None:
+    def __init__(self, gateway: Gateway, account: str, secret: bytes, sender: LazySender | None) -> None:
         self.gateway = gateway
         self.account = account
         self.sender = sender
@@ -129,7 +108,7 @@ class Webhook:
         first, *rest = render(handled.replies[0], inbound.address)
         if self.sender is not None and inbound.callback_id:
             self._later(self.sender.acknowledge(inbound.callback_id))
-        if rest and isinstance(self.sender, TelegramSender) and not handled.repeated:
+        if rest and self.sender is not None and not handled.repeated:
             self._later(self.sender.send_rest(rest))
         first["method"] = "sendMessage"
         return _encode(first)
@@ -145,29 +124,7 @@ class Webhook:
     async def close(self) -> None:
         """Waits for acknowledgements under way."""
         if self._background:
-            await asyncio.wait(self._background, timeout=TIMEOUT_S)
-
-
-async def note_membership(gateway: Gateway, account: str, raw: bytes) -> None:
-    """Notes that a resident blocked the bot, or let it write again.
-
-    Raises:
-        Busy("gateway.database"): not noted; the platform may repeat it.
-    """
-    if (change := membership(raw)) is None:
-        return
-    user, reachable = change
-    service = gateway.service
-    fingerprint = service.vault.fingerprint(NAME, account, user)
-
-    def write() -> None:
-        with service.database.transaction() as tx:
-            set_gone(tx, NAME, account, fingerprint, not reachable)
-
-    try:
-        await gateway.run(write)
-    except Exception as exc:
-        raise Busy("gateway.database") from exc
+            await asyncio.wait(self._background, timeout=CLOSE_S)
 
 
 async def _body(receive: Receive) -> bytes | None:
@@ -196,119 +153,3 @@ async def _refuse_other(scope: Scope, receive: Receive, send: Send) -> None:
     for event in ("startup", "shutdown"):
         await receive()
         await send({"type": f"lifespan.{event}.complete"})
-
-
-# sending
-
-
-def build(token: str, server: str | None = None) -> TelegramSender:
-    """A sender for the bot of `token`, at `server` instead of https://api.telegram.org when given.
-
-    Raises:
-        ConfigError("telegram.token"): not the form of a token.
-    """
-    from aiogram import Bot
-    from aiogram.client.session.aiohttp import AiohttpSession
-    from aiogram.client.telegram import PRODUCTION, TelegramAPIServer
-    from aiogram.utils.token import TokenValidationError
-
-    api = TelegramAPIServer.from_base(server) if server else PRODUCTION
-    try:
-        return TelegramSender(Bot(token, session=AiohttpSession(api=api, timeout=TIMEOUT_S)))
-    except TokenValidationError:
-        raise ConfigError("telegram.token") from None  # the cause would print the token
-
-
-class TelegramSender:
-    """Sends through aiogram's methods and session; its errors become `SendError`s."""
-
-    def __init__(self, bot: Bot) -> None:
-        self.bot = bot
-
-    async def send(self, address: str, outbound: Outbound) -> str:
-        """Sends one message, long ones in pieces; the id of the last. Errors as `Sender.send`.
-
-        When a later piece fails the first is with the resident already: unknown, since repeating would double it.
-        """
-        return await self._pieces(render(outbound, address))
-
-    async def send_rest(self, pieces: list[dict[str, Any]]) -> None:
-        """The further pieces of a reply whose first went out in the webhook's answer."""
-        try:
-            await self._pieces(pieces)
-        except SendError as error:
-            log.warning("telegram.rest_not_sent", extra={"fault": error.code})
-
-    async def _pieces(self, pieces: list[dict[str, Any]]) -> str:
-        from aiogram.methods import SendMessage
-
-        message_id = ""
-        for piece in pieces:
-            try:
-                message_id = str((await self.call(SendMessage(**piece))).message_id)
-            except (Throttled, ChannelDown) as exc:
-                if message_id:
-                    raise OutcomeUnknown("send.unknown") from exc
-                raise
-        return message_id
-
-    async def acknowledge(self, callback_id: str) -> None:
-        """Stops the waiting sign of a pressed button; failures do not matter."""
-        from aiogram.methods import AnswerCallbackQuery
-
-        try:
-            await self.call(AnswerCallbackQuery(callback_query_id=callback_id))
-        except SendError as error:
-            log.debug("telegram.not_acknowledged", extra={"fault": error.code})
-
-    async def call(self, method: TelegramMethod[Any]) -> Any:
-        """Calls any method of the Bot API. Errors as `Sender.send`."""
-        try:
-            return await self.bot(method)
-        except Exception as exc:
-            raise send_error(exc) from exc
-
-    async def close(self) -> None:
-        """Gives back connections."""
-        await self.bot.session.close()
-
-
-def send_error(exc: Exception) -> Exception:
-    """What one of aiogram's errors means for a message; the same error when it is none of aiogram's.
-
-    Whether a request that broke off was carried out, nobody can tell: only a connection that never came about is
-    "not sent" (python-telegram-bot issue 1045 saw a time-out delivered three times).
-    """
-    from aiogram import exceptions as a
-    from aiohttp import ClientConnectorError, ConnectionTimeoutError
-
-    if isinstance(exc, a.TelegramRetryAfter):
-        return Throttled(float(exc.retry_after))
-    if isinstance(exc, a.TelegramForbiddenError):
-        return ResidentGone("send.gone")
-    if isinstance(exc, a.TelegramBadRequest):
-        gone = any(sign in exc.message.lower() for sign in ("chat not found", "user not found", "peer_id_invalid"))
-        return ResidentGone("send.gone") if gone else Rejected("send.rejected", fault=exc.message)
-    if isinstance(exc, a.TelegramUnauthorizedError | a.TelegramConflictError | a.TelegramNotFound):
-        return ChannelDown("send.down")  # a wrong token or address answers 401 or 404: nothing was sent
-    if isinstance(exc, a.TelegramMigrateToChat | a.TelegramEntityTooLarge):
-        return Rejected("send.rejected", fault=type(exc).__name__)
-    if isinstance(exc, a.TelegramNetworkError):
-        never_sent = isinstance(exc.__cause__, ClientConnectorError | ConnectionTimeoutError)
-        return ChannelDown("send.down") if never_sent else OutcomeUnknown("send.unknown")
-    if isinstance(exc, a.TelegramServerError | a.ClientDecodeError):
-        return OutcomeUnknown("send.unknown")
-    return Rejected("send.rejected", fault=type(exc).__name__) if isinstance(exc, a.AiogramError) else exc
-
-
-async def start_webhook(sender: TelegramSender, public_url: str, secret: str) -> None:
-    """Tells Telegram where to post updates. Keeps what waits there.
-
-    Raises:
-        SendError: Telegram refused, or could not be reached.
-    """
-    from aiogram.methods import SetWebhook
-
-    await sender.call(
-        SetWebhook(url=public_url, secret_token=secret, allowed_updates=ALLOWED_UPDATES, max_connections=100)
-    )

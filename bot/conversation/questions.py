@@ -8,6 +8,7 @@ from bot.conversation.context import Context
 from bot.conversation.effects import Say
 from bot.conversation.say import say
 from bot.conversation.state import Dialogue, InSurvey
+from domain.catalogue.model import Name
 from domain.messages import Button
 from surveys import flow
 from surveys.definition import Option, Question, Survey
@@ -78,8 +79,6 @@ def answer_text(question: Question, value: object, context: Context) -> str:
 
 def place_options(context: Context, codes: tuple[str, ...] = ()) -> tuple[Option, ...]:
     """The communities to choose from: those given, or where the resident is known to live."""
-    from domain.catalogue.model import Name
-
     tree = context.world.city.tree
     known = codes or ((context.community,) if context.community else ())
     return tuple(Option(code, Name(zh=tree[code].name, en=tree[code].name)) for code in known)
@@ -108,7 +107,7 @@ def _buttons(
     elif question.facilities:
         found = [button(entry.name[language], GROUP + entry.code) for entry in catalogue.groups.values()]
     else:
-        found = [button(_tick(stage, option.value) + option.label[language], option.value) for option in question.options]
+        found = [button(_tick(stage, o.value) + o.label[language], o.value) for o in question.options]
     if stage.draft:
         found.append(button(texts("survey.done"), "@done"))
     elif question.id in stage.answers:

@@ -74,14 +74,14 @@ def _is_unfinished(dialogue: Dialogue) -> bool:
     return any(button.payload.startswith(("set:", "forget:", "wd:")) for button in dialogue.choices)
 
 
-def stop(dialogue: Dialogue, context: Context) -> tuple[Effect, ...]:
+def stop(dialogue: Dialogue, _context: Context) -> tuple[Effect, ...]:
     """What stopping leaves behind; answers given so far are kept."""
     if isinstance(dialogue.stage, InSurvey):
         return (MarkInvitation(dialogue.stage.campaign_id, "stopped"),)
     return ()
 
 
-def ask_again(dialogue: Dialogue, stage: InSurvey, context: Context) -> Step:
+def ask_again(_dialogue: Dialogue, stage: InSurvey, context: Context) -> Step:
     """The question that was asked last, once more."""
     if _question(stage, context) is None:
         return _gone(stage, context)
@@ -215,7 +215,7 @@ def _facility_pressed(stage: InSurvey, question: Question, value: str, context: 
 # free text
 
 
-def said(dialogue: Dialogue, stage: InSurvey, event: Said, context: Context) -> Step:
+def said(_dialogue: Dialogue, stage: InSurvey, event: Said, context: Context) -> Step:
     """A typed answer, a move, or something else that has to be heard before the survey goes on."""
     question = _question(stage, context)
     if question is None:
@@ -396,7 +396,7 @@ def _file(
     new = tuple(mention for mention in mentions if mention.leaf not in {need.leaf for need in kept})
     filed: list[FileNeed] = []
     effects: list[Effect] = [*retracted]
-    if message is not None and (new or not message.reading.mentions or not mentions):
+    if message is not None and (new or message.reading.model != BY_CHOICE):
         effects.append(KeepMessage(message.message_id, message.text, message.reading, "survey"))
     if message is not None and context.community:
         filed, _ = needs_of(message.message_id, new, context.community, context, "survey")

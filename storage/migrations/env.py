@@ -1,4 +1,4 @@
-"""Run by Alembic for every command. The connection, with its transaction already begun, comes from `storage.migrate`."""
+"""Run by Alembic for every command. The connection, its transaction begun, comes from `storage.migrate`."""
 
 from alembic import context
 
