@@ -69,9 +69,10 @@ def claim(
     return list(due.values())
 
 
-def next_due_ms(tx: Connection, channel: str, account: str) -> int | None:
+def next_due_ms(tx: Connection, channel: str, account: str, now_ms: int) -> int | None:
     """When the next waiting row of an account may be sent; None when nothing waits."""
-    times = [tx.scalar(_NEXT, {"channel": channel, "account": account, "kind": kind}) for kind in ("reply", "push")]
+    facts = {"channel": channel, "account": account, "now": now_ms}
+    times = [tx.scalar(_NEXT, {**facts, "kind": kind}) for kind in ("reply", "push")]
     return min((time for time in times if time is not None), default=None)
 
 
@@ -167,8 +168,8 @@ def mark(tx: Connection, row_ids: Sequence[int], now_ms: int) -> None:
 
 def counts_by_status(tx: Connection) -> dict[str, int]:
     """How many messages are ready, sent, unknown, ..."""
-    query = select(OUTBOX.c.status, func.count()).group_by(OUTBOX.c.status)
-    return {status: count for status, count in tx.execute(query)}
+    query = select(OUTBOX.c.status, func.count().label("count")).group_by(OUTBOX.c.status)
+    return {row.status: row.count for row in tx.execute(query)}
 
 
 def _mark(tx: Connection, row_ids: Sequence[int], values: dict[str, object]) -> None:
@@ -180,6 +181,7 @@ _OF_ACCOUNT = (
     OUTBOX.c.kind == bindparam("kind"),
     IDENTITY.c.channel == bindparam("channel"),
     IDENTITY.c.account == bindparam("account"),
+    or_(OUTBOX.c.expires_ms.is_(None), OUTBOX.c.expires_ms > bindparam("now")),
 )
 _JOINED = OUTBOX.join(IDENTITY, IDENTITY.c.id == OUTBOX.c.identity_id)
 _OLDER = OUTBOX.alias("older")

@@ -67,6 +67,7 @@ class Webhook:
         self._background: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
         if scope["type"] != "http":
             return await _refuse_other(scope, receive, send)
         if scope["method"] != "POST":
