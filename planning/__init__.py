@@ -1,0 +1,1 @@
+"""What planners see: demand by community and facility, its intervals, charts and downloads."""
