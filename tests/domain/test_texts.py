@@ -1,0 +1,60 @@
+"""The message catalogues: both languages say the same things, and everything the code asks for exists."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from domain import errors
+from domain.catalogue import load_catalogue
+from domain.errors import AppError
+from domain.texts import LANGUAGES, load_texts
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("app", "bot", "domain", "nlp", "planning", "storage", "surveys", "web")
+PLACEHOLDER = re.compile(r"{(\w+)}")
+
+
+def test_catalogues__both_languages__same_keys_and_placeholders() -> None:
+    zh, en = (load_texts(language).sentences for language in LANGUAGES)
+    assert set(zh) == set(en)
+    different = [key for key in zh if set(PLACEHOLDER.findall(zh[key])) != set(PLACEHOLDER.findall(en[key]))]
+    assert different == []
+
+
+def _error_codes() -> set[str]:
+    names = {name for name, found in vars(errors).items() if isinstance(found, type) and issubclass(found, AppError)}
+    codes = set()
+    for room in ROOMS:
+        for path in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if (
+                    isinstance(node, ast.Call)
+                    and isinstance(node.func, ast.Name)
+                    and node.func.id in names - {"DataFileError", "Throttled"}
+                    and node.args
+                    and isinstance(node.args[0], ast.Constant)
+                ):
+                    codes.add(str(node.args[0].value))
+    return codes
+
+
+def test_errors__every_code_raised__has_a_sentence() -> None:
+    sentences = load_texts("zh").sentences
+    codes = _error_codes() | {"data_file", "send.throttled"}
+    assert len(codes) > 20
+    assert sorted(code for code in codes if f"error.{code}" not in sentences) == []
+
+
+@pytest.mark.parametrize("intent", sorted(load_catalogue().intents))
+def test_answers__every_intent__has_one(intent: str) -> None:
+    assert load_texts("zh")(f"answer.{intent}", about="x")
+
+
+def test_answers__never_promise__nor_speak_as_the_hotline() -> None:
+    for key, sentence in load_texts("zh").sentences.items():
+        assert "已受理" not in sentence, key
+        assert "个工作日" not in sentence, key
