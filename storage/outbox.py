@@ -168,8 +168,8 @@ def mark(tx: Connection, row_ids: Sequence[int], now_ms: int) -> None:
 
 def counts_by_status(tx: Connection) -> dict[str, int]:
     """How many messages are ready, sent, unknown, ..."""
-    query = select(OUTBOX.c.status, func.count().label("count")).group_by(OUTBOX.c.status)
-    return {row.status: row.count for row in tx.execute(query)}
+    query = select(OUTBOX.c.status, func.count()).group_by(OUTBOX.c.status)
+    return dict(tx.execute(query).tuples().all())
 
 
 def _mark(tx: Connection, row_ids: Sequence[int], values: dict[str, object]) -> None:
