@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -49,7 +50,7 @@ class Model:
         first, second = len(self.leaves), len(self.leaves) + len(self.intents)
         return {"leaf": slice(0, first), "intent": slice(first, second), "nature": slice(second, -1)}[name]
 
-    def ids(self, found: set[str]) -> list[int]:
+    def ids(self, found: Iterable[str]) -> list[int]:
         """The known ones of some features, as row numbers."""
         lookup = self.vocabulary.get
         return [index for feature in found if (index := lookup(feature)) is not None]

@@ -27,6 +27,18 @@ CARRIES_NONE = frozenset(
     "greeting_chitchat data_rights human_handoff bot_feedback unclear out_of_scope spam_abuse emergency".split()
 )
 CARRIES_ONE = frozenset({"need_report", "fault_report", "objection"})
+#: Messages longer than this (characters) are letters and notes, not chat: other intents are common among them than in
+#: the corpus, which is half needs. Added to the decision values.
+LETTER = 40
+LETTER_PRIOR = {
+    "service_complaint": 0.4,
+    "out_of_scope": 0.3,
+    "objection": 0.2,
+    "need_report": -0.2,
+    "suggestion": -0.2,
+    "progress_question": -0.5,
+    "thanks": -0.5,
+}
 #: How much the whole message counts beside a clause of it.
 CONTEXT = 0.5
 #: A facility is mentioned from this probability on, and if it is not far below the best one.
@@ -48,6 +60,7 @@ class Reader:
         self.model = model
         self._cut = tokenize.serving_cut(model.dictionary)
         self._none = model.leaves.index(NONE)
+        self._letter_prior = np.array([LETTER_PRIOR.get(intent, 0.0) for intent in model.intents], np.float32)
 
     @classmethod
     def open(cls, data_dir: Path | None = None, folder: Path = corpus.FOLDER) -> Reader:
@@ -89,7 +102,9 @@ class Reader:
         own = starts + np.array([len(message.spans) for message in parsed])
         sums[own] = np.add.reduceat(sums, starts, axis=0)
         decided = self.model.decide(sums)
-        intents = softmax(decided[own][:, self.model.head("intent")] * self.model.settings["intent_temperature"])
+        long = np.array([len(text) > LETTER for text in texts])
+        wanted = decided[own][:, self.model.head("intent")] + long[:, None] * self._letter_prior
+        intents = softmax(wanted * self.model.settings["intent_temperature"])
         return [
             self._reading(text, message, decided[message.first : last + 1], chances)
             for text, message, last, chances in zip(texts, parsed, own, intents, strict=True)
@@ -100,9 +115,9 @@ class Reader:
         spans = clauses.split(normal.text)
         first = len(rows)
         ids, known = self.model.ids, normal.text
-        for start, end in spans:
-            rows.append(ids(features.clause_features(known[start:end], self._cut)))
-        rows.append(ids(features.message_features(known, spans)))
+        found = [features.clause_features(known[start:end], self._cut) for start, end in spans]
+        rows.extend(map(ids, found))
+        rows.append(ids(features.message_features(known, spans, found)))
         return _Parsed(normal, spans, first)
 
     def _reading(self, text: str, message: _Parsed, decided: Array, chances: Array) -> Reading:
