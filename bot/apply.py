@@ -221,6 +221,11 @@ def _record_answer(effect: e.RecordAnswer, turn: Turn) -> None:
 
 
 def _mark_invitation(effect: e.MarkInvitation, turn: Turn) -> None:
+    if effect.status != "invited":
+        # only an invitation that was made can move on: nobody joins by a forged button, and `at_ms` stays its time
+        key = (effect.campaign_id, turn.person.resident_id)
+        turn.page.updates.append((b.INVITATION, key, {"status": effect.status}))
+        return
     turn.page.inserts.append(
         (
             b.INVITATION,

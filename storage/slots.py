@@ -1,0 +1,27 @@
+"""Slots of scheduled jobs: whoever inserts the row first has the tick. Any number of processes, one winner."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Table, delete
+from sqlalchemy.dialects import postgresql, sqlite
+
+from storage import tables as t
+
+KEEP_MS = 24 * 3600 * 1000  #: claimed slots older than this are forgotten
+
+_table = t.Slot.__table__
+assert isinstance(_table, Table)
+SLOT: Table = _table
+
+
+def claim(tx: Connection, job: str, slot: str, owner: str, now_ms: int) -> bool:
+    """Whether `owner` has this slot of the job now. It is nobody else's once the transaction is committed.
+
+    A process that dies after its claim loses only that slot; the next one is free again.
+    """
+    insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    row = {"job": job, "slot": slot, "owner": owner, "claimed_ms": now_ms}
+    won = tx.execute(insert(SLOT).values(row).on_conflict_do_nothing()).rowcount == 1
+    if won:
+        tx.execute(delete(SLOT).where(SLOT.c.job == job, SLOT.c.claimed_ms < now_ms - KEEP_MS))
+    return won
