@@ -13,10 +13,12 @@ from rich.table import Table
 from app.replay import Replayed, read_lines, replay
 from app.settings import Settings
 from app.wiring import App, build, build_world, open_reading
+from bot.gateway import now_ms
 from domain.errors import InputError
 from domain.texts import Texts
-from planning.demand import DemandQuery, demand_rows
+from planning.demand import DemandQuery
 from planning.exports import write_demand
+from planning.reading import read_demand
 from storage.database import Database
 
 SAMPLE = Path(__file__).parent / "demo" / "dezhou.jsonl"
@@ -98,10 +100,11 @@ def replay_file(app: App, file: Path, texts: Texts) -> Replayed:
 
 def print_demand(app: App, texts: Texts) -> None:
     """The facilities most asked for, as a table in the terminal."""
+    city, catalogue = app.world.city, app.world.catalogue
     reading = open_reading(app.settings)
     try:
         with reading.transaction() as tx:
-            rows = demand_rows(tx, app.world.catalogue, app.world.city, DemandQuery())
+            rows = read_demand(tx, DemandQuery.parse({}, city, catalogue), city, catalogue, now_ms()).rows
     finally:
         reading.close()
     voices: dict[str, list[int]] = {}
@@ -133,13 +136,13 @@ def export_demand(
         InputError: unknown format, area or date; the file cannot be written.
     """
     world = build_world(settings)
-    query = DemandQuery.parse(world.catalogue, world.city, area=area, since=since, until=until)
+    query = DemandQuery.parse({"area": area, "since": since, "until": until}, world.city, world.catalogue)
     reading = _checked(settings, format)
     try:
-        with reading.transaction() as tx:
-            return write_demand(tx, world.catalogue, world.city, query, format, out, settings.language)
-    except OSError as exc:
-        raise InputError("file.unwritable", file=str(out), fault=exc.strerror or str(exc)) from exc
+        write_demand(
+            reading, query, world.city, world.catalogue, out, format, made_ms=now_ms(), language=settings.language
+        )
+        return out
     finally:
         reading.close()
 

@@ -40,18 +40,18 @@ def examine(texts: Texts) -> bool:
         return texts("doctor.configuration_ok", folder=settings.data_dir.absolute())
 
     check("configuration", configuration)
-    check("clock", lambda: _clock(texts))
+    check("clock", _clock)
     check("fonts", lambda: _fonts(texts))
     if settings is not None:
         known = settings
         check("catalogue", lambda: _catalogue(known, texts))
-        check("database", lambda: _database(known, texts))
-        check("model", lambda: _model(known, texts))
+        check("database", lambda: _database(known))
+        check("model", lambda: _model(known))
         check("tokens", lambda: _tokens(known, texts))
     return healthy
 
 
-def _clock(texts: Texts) -> str:
+def _clock() -> str:
     now = time.time()
     if not EARLIEST < now < EARLIEST + LATEST_YEARS * 365 * 86400:
         raise AppError("doctor.clock", now=time.strftime("%Y-%m-%d %H:%M", time.gmtime(now)))
@@ -81,7 +81,7 @@ def _catalogue(settings: Settings, texts: Texts) -> str:
     )
 
 
-def _database(settings: Settings, texts: Texts) -> str:
+def _database(settings: Settings) -> str:
     reading = open_reading(settings)
     try:
         vault = Vault(
@@ -99,7 +99,7 @@ def _database(settings: Settings, texts: Texts) -> str:
         reading.close()
 
 
-def _model(settings: Settings, texts: Texts) -> str:
+def _model(settings: Settings) -> str:
     from nlp.reader import stored_version
 
     version = stored_version(settings.data_dir)

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON line an event, constant text, values as fields. Never a resident's words or ids in clear."""
+"""Structured logs: one JSON line an event, constant text, values as fields. Never a resident's words or ids."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from collections.abc import MutableMapping
 
 import structlog
+from structlog.typing import Processor
 
 #: Bot tokens appear in URLs of platform libraries (Bot API: https://core.telegram.org/bots/api#making-requests).
 TOKEN = re.compile(r"\b\d{5,12}:[A-Za-z0-9_-]{20,}")
@@ -27,14 +28,14 @@ def _redact_all(_: object, __: str, event: MutableMapping[str, object]) -> Mutab
 
 def configure_logs(level: str) -> None:
     """Sends everything, also what libraries log, through one formatter to standard error."""
-    shared = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
+        foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             _redact_all,

@@ -12,43 +12,37 @@ import structlog
 
 from app.wiring import App
 from bot import campaigns
-from bot.channels.webchat import Hub
+from bot.channels.telegram import LazySender, poll, register_webhook
 from bot.gateway import now_ms
+from bot.outbox import Outbox
 
 TICK_S = 5
+TELEGRAM_PATH = "/telegram/webhook"
 Loop = tuple[str, Coroutine[Any, Any, None], Callable[[], Awaitable[None]] | None]
 log = structlog.get_logger()
 
 
-def loops(app: App, hub: Hub) -> list[Loop]:
+def loops(app: App, sender: LazySender | None) -> list[Loop]:
     """Every loop this installation needs, with how to close what it holds."""
     settings = app.settings
     found: list[Loop] = [("ticks", ticks(app), None)]
-    if settings.telegram_mode != "off" and settings.telegram_token is not None:
-        from bot.channels import telegram
-        from bot.outbox import Outbox
-
+    if sender is not None and settings.telegram_token is not None:
         token = settings.telegram_token.get_secret_value()
-        account = token.partition(":")[0]
-        sender = telegram.LazySender(token, settings.telegram_base_url)
-        outbox = Outbox(app.gateway, app.database, app.vault, {("telegram", account): sender})
+        outbox = Outbox(app.gateway, app.database, app.vault, {("telegram", token.partition(":")[0]): sender})
         found.append(("outbox", outbox.run(), outbox.close))
         if settings.telegram_mode == "polling":
-            found.append(("polling", telegram.poll(app.gateway, token, settings.telegram_base_url), None))
+            found.append(("polling", poll(app.gateway, token, settings.telegram_base_url), None))
         elif settings.public_url:
             secret = settings.telegram_webhook_secret
-            url = settings.public_url.rstrip("/") + "/telegram/webhook"
-            register = telegram.register_webhook(
-                token, url, secret.get_secret_value() if secret else "", settings.telegram_base_url
-            )
-            found.append(("webhook", register, None))
+            url = settings.public_url.rstrip("/") + TELEGRAM_PATH
+            known = secret.get_secret_value() if secret else ""
+            found.append(("webhook", register_webhook(token, url, known, settings.telegram_base_url), None))
     if settings.staff_token is not None:
         from bot.staff import telegram as staff
 
         token = settings.staff_token.get_secret_value()
-        found.append(
-            ("staff", staff.run(token, settings.staff_base_url, app.gateway, app.database, app.world, app.vault, now_ms), None)
-        )
+        work = staff.run(token, settings.staff_base_url, app.gateway, app.database, app.world, app.vault, now_ms)
+        found.append(("staff", work, None))
     return found
 
 

@@ -123,7 +123,9 @@ def migrate() -> None:
     settings = _settings()
     database, _ = open_database(settings, "buqi migrate")
     try:
-        print(_texts()("cli.migrated", url=database.url.render_as_string(hide_password=True), revision=current(database)))
+        print(
+            _texts()("cli.migrated", url=database.url.render_as_string(hide_password=True), revision=current(database))
+        )
     finally:
         database.close()
 
@@ -156,6 +158,7 @@ def train() -> None:
 def classify(input: InputFile = Path("-"), output: OutputFile = Path("-")) -> None:
     """Read JSON lines {id, text}; write {id, intent, intent_p, needs, emergency, masked}."""
     from nlp.classify import classify_file
+
     from nlp.reader import Reader
 
     settings = _settings()
@@ -169,6 +172,7 @@ def classify(input: InputFile = Path("-"), output: OutputFile = Path("-")) -> No
 def evaluate(file: Annotated[Path, typer.Argument(help="Labelled JSON lines: text, intent, leaves.")]) -> None:
     """Measure the reader on labelled messages."""
     from nlp.evaluate import evaluate_file, render
+
     from nlp.reader import Reader
 
     settings = _settings()
@@ -256,7 +260,9 @@ def demand(
 def push(
     name: Annotated[str, typer.Argument(help="Code of the survey.")],
     area: Annotated[str, typer.Option("--area", help="Code of the area to ask.")],
-    at: Annotated[str | None, typer.Option("--at", help="City time, such as '2026-12-01 09:00'; now by default.")] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", help="City time, such as '2026-12-01 09:00'; now by default.")
+    ] = None,
 ) -> None:
     """Invite an area's consented residents to a survey."""
     from app import control

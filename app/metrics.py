@@ -40,5 +40,5 @@ class _Collector:
 def render_metrics(gateway: Gateway, reading: Database) -> bytes:
     """The page Prometheus reads (text exposition format 0.0.4)."""
     registry = CollectorRegistry()
-    registry.register(_Collector(gateway, reading))  # type: ignore[arg-type]
+    registry.register(_Collector(gateway, reading))
     return generate_latest(registry)

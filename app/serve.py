@@ -9,25 +9,25 @@ import asyncio
 import contextlib
 import gc
 import os
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any
 
 import structlog
 import uvicorn
 
 from app import control
+from app.loops import TELEGRAM_PATH, loops
 from app.wiring import App, open_reading
+from bot.channels.telegram import LazySender, webhook
 from bot.channels.webchat import Hub
 from domain.errors import AppError, ConfigError
 from storage.database import Database
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-TELEGRAM_PATH = "/telegram/webhook"
-TICK_S = 5
 log = structlog.get_logger()
 
 
@@ -38,6 +38,7 @@ class Root:
         self.app = app
         self.hub = Hub()
         self.reading: Database = open_reading(app.settings)
+        self.sender: LazySender | None = None
         self.routes: dict[str, Asgi] = {
             "/healthz": self._healthz,
             "/metrics": self._metrics,
@@ -47,15 +48,17 @@ class Root:
         self._tasks: list[asyncio.Task[None]] = []
         self._closers: list[Callable[[], Awaitable[None]]] = []
         settings = app.settings
-        if settings.telegram_mode == "webhook":
-            from bot.channels import telegram
-
-            secret = settings.telegram_webhook_secret
-            self.routes[TELEGRAM_PATH] = telegram.webhook(
-                app.gateway, _account(settings.telegram_token), secret.get_secret_value() if secret else ""
-            )
+        if settings.telegram_mode != "off" and settings.telegram_token is not None:
+            token = settings.telegram_token.get_secret_value()
+            self.sender = LazySender(token, settings.telegram_base_url)
+            if settings.telegram_mode == "webhook":
+                secret = settings.telegram_webhook_secret
+                self.routes[TELEGRAM_PATH] = webhook(
+                    app.gateway, token.partition(":")[0], secret.get_secret_value() if secret else None, self.sender
+                )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return
@@ -117,9 +120,7 @@ class Root:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _start(self) -> None:
-        from app.loops import loops
-
-        for name, work, close in loops(self.app, self.hub):
+        for name, work, close in loops(self.app, self.sender):
             self._spawn(name, work)
             if close is not None:
                 self._closers.append(close)
@@ -145,11 +146,6 @@ class Root:
             with contextlib.suppress(Exception):
                 await close()
         await self.app.gateway.close()
-
-
-def _account(token: Any) -> str:
-    """The bot's own number: the public part of its token."""
-    return str(token.get_secret_value()).partition(":")[0] if token else ""
 
 
 async def respond(send: Send, status: int, body: bytes, content_type: bytes) -> None:

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
+
 from bot.apply import Turn, apply
 from bot.conversation import Dialogue, decode, encode, step
 from bot.conversation.context import Context, OwnNeed, World
@@ -159,7 +160,7 @@ class Service:
     ) -> Iterable[tuple[int, Handled]]:
         people = book.people([who for _, who in wave])
         dialogues = {who: decode(people[who].state) or Dialogue() if who in people else Dialogue() for _, who in wave}
-        known = [people[who].resident_id for index, who in wave if who in people and _looks_back(batch[index], people[who])]
+        known = [people[who].resident_id for _, who in wave if who in people and people[who].consented]
         standings = book.standings(known)
         codes = {people[who].community for _, who in wave if who in people} - {None}
         if any(isinstance(dialogues[who].stage, AskCommunity) for _, who in wave):
@@ -354,13 +355,13 @@ class Service:
                     if not inbox.take_failure(tx, inbox_id):
                         continue  # another process has it
                     if self._handle(tx, [Received(inbound)], [reading], now_ms)[0].failed:
-                        raise _StillFailing
+                        raise _StillFailingError
             except Exception as exc:
                 self._failed_again(inbox_id, tries + 1, exc, now_ms)
         return len(due)
 
     def _failed_again(self, inbox_id: int, tries: int, exc: BaseException, now_ms: int) -> None:
-        reason = None if isinstance(exc, _StillFailing) else type(exc).__name__
+        reason = None if isinstance(exc, _StillFailingError) else type(exc).__name__
         retry_ms = None if tries >= MAX_TRIES else now_ms + RETRY_AFTER_MS[min(tries - 1, len(RETRY_AFTER_MS) - 1)]
         with self.database.transaction() as tx:
             inbox.fail_again(tx, inbox_id, tries, reason, retry_ms)
@@ -418,7 +419,7 @@ class Service:
         _outbox(page, person.resident_id, person.identity_id, turn.says, 0, now_ms, kind="push", dedupe_key=key)
 
 
-class _StillFailing(Exception):
+class _StillFailingError(Exception):
     """The message failed once more; its transaction is rolled back."""
 
 
@@ -447,17 +448,12 @@ def _storable(item: Received) -> Received:
     mended = {
         name: UNSTORABLE.sub("\ufffd", value) if isinstance(value, str) else value for name, value in fields.items()
     }
-    return replace(item, inbound=Inbound(**mended))
+    return replace(item, inbound=msgspec.convert(mended, Inbound))
 
 
 def _repeat(stored: bytes | None, carry: int) -> Handled:
     replies = _decode_replies(stored) if stored else ()
     return Handled(replies[:carry], repeated=True)
-
-
-def _looks_back(item: Received, person: b.Person) -> bool:
-    """Whether the resident's own needs matter for this event: not before consent."""
-    return person.consented
 
 
 def _event(inbound: Inbound, reading: Reading | None, now_ms: int) -> Event:

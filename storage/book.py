@@ -296,7 +296,9 @@ class Book:
             if table in deletes:
                 self._tx.execute(_delete(table), [_key_row(table, key) for key in deletes[table]])
         if counters:
-            self._tx.execute(_count(self._dialect), [_counter_row(cell, moves) for cell, moves in sorted(counters.items())])
+            self._tx.execute(
+                _count(self._dialect), [_counter_row(cell, moves) for cell, moves in sorted(counters.items())]
+            )
         if totals:
             rows = [{"community": c, "leaf": leaf, "residents": by} for (c, leaf), by in sorted(totals.items()) if by]
             if rows:

@@ -33,7 +33,9 @@ def file_message(message_id: int, reading: Reading, community: str, context: Con
             Button(context.world.texts(f"go.{name}"), f"go:{name}") for name in ("mine", "withdraw", "forget")
         )
     about = "、".join(context.world.catalogue.leaf_name(m.leaf, context.world.texts.language) for m in reading.mentions)
-    answer = say(context, "answer." + reading.intent, choices=choices, about=about or context.world.texts("this_matter"))
+    answer = say(
+        context, "answer." + reading.intent, choices=choices, about=about or context.world.texts("this_matter")
+    )
     return Dialogue(Idle(), choices), (*effects, answer)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.conversation import survey
 from bot.conversation.context import CONSENT_VERSION, Context
-from bot.conversation.effects import Effect, Forget, GiveConsent, KeepMessage, Say, SetCommunity, SetSurveys
+from bot.conversation.effects import Effect, Forget, GiveConsent, KeepMessage, SetCommunity, SetSurveys
 from bot.conversation.events import Commanded, Event, Invited, Pressed, Said, SentUnsupported
 from bot.conversation.needs import confirm, file_message, mine, reassign, withdraw_list
 from bot.conversation.say import say, say_welcome
@@ -14,6 +14,7 @@ from domain.messages import Button
 Step = tuple[Dialogue, tuple[Effect, ...]]
 
 MAX_LISTED = 20
+LOOSE = " \t\n\u3000。.!!、,,~~))"  #: what people type around a number or a word
 
 
 def step(dialogue: Dialogue, event: Event, context: Context) -> Step:
@@ -44,7 +45,7 @@ def step(dialogue: Dialogue, event: Event, context: Context) -> Step:
 
 def _chosen(dialogue: Dialogue, text: str) -> str | None:
     """The payload of the button whose number or label was typed."""
-    typed = text.strip().rstrip("。.!!、))").strip()
+    typed = text.strip(LOOSE)
     if not typed or len(typed) > 40:
         return None
     number = NUMBERS.get(typed) or (int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 4 else 0)
@@ -89,11 +90,11 @@ WORDS = {
 
 def _typed_command(text: str) -> Commanded | None:
     typed = text.strip()
-    if typed.startswith(("/", "/")):
+    if typed.startswith(("/", "\uff0f")):
         name, _, argument = typed[1:].partition(" ")
         return Commanded(WORDS.get(name, name.lower()), argument.strip())
-    name = WORDS.get(typed.lower().rstrip("。.!!"))
-    return Commanded(name) if name else None
+    meant = WORDS.get(typed.lower().strip(LOOSE))
+    return Commanded(meant) if meant else None
 
 
 # emergency
@@ -185,7 +186,7 @@ def _before_consent(dialogue: Dialogue, event: Event, context: Context) -> Step:
     if isinstance(event, Pressed):
         answer = event.payload
     elif isinstance(event, Said):
-        typed = event.text.strip().lower().rstrip("。.!!~")
+        typed = event.text.lower().strip(LOOSE)
         answer = "consent:yes" if typed in YES else "consent:no" if typed in NO else ""
     if not isinstance(stage, AskConsent):
         # a "yes" counts only for a notice that was shown

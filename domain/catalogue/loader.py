@@ -183,7 +183,10 @@ def _check_tree(city: City, file: str) -> None:
             raise DataFileError(file, area.code, f"parent '{area.parent}' does not exist", "add it or correct it")
         if (parent.kind if parent else None) not in PARENT_KINDS[area.kind]:
             raise DataFileError(
-                file, area.code, f"a {area.kind} cannot lie in '{area.parent}'", "order: city, district, street, community"
+                file,
+                area.code,
+                f"a {area.kind} cannot lie in '{area.parent}'",
+                "order: city, district, street, community",
             )
     AreaTree(city.areas)
 

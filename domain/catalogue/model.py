@@ -18,7 +18,7 @@ class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """What is read from one data file, or part of one."""
 
 
-class Name(File):
+class Name(File, frozen=True):
     """A name in both languages."""
 
     zh: str
@@ -28,7 +28,7 @@ class Name(File):
         return self.en if language == "en" else self.zh
 
 
-class GoTo(File):
+class GoTo(File, frozen=True):
     """Where something belongs instead."""
 
     intent: str
@@ -37,14 +37,14 @@ class GoTo(File):
     emergency_kind: str | None = None
 
 
-class Exclusion(File):
+class Exclusion(File, frozen=True):
     """What a facility does not cover."""
 
     what: str
     go_to: GoTo
 
 
-class SeedBasis(File):
+class SeedBasis(File, frozen=True):
     """The clause of the city's notice that names the facility."""
 
     scale: str
@@ -52,7 +52,7 @@ class SeedBasis(File):
     text: str
 
 
-class Facility(File, dict=True):
+class Facility(File, frozen=True, dict=True):
     """One of the facility categories ("leaf")."""
 
     code: str
@@ -78,7 +78,7 @@ class Facility(File, dict=True):
         return re.split(r"[((]", self.name[language], maxsplit=1)[0].strip()
 
 
-class Norm(File):
+class Norm(File, frozen=True):
     """One figure of a standard. `min` and `max` in `unit`, per `per`; `max` of a range is no upper limit."""
 
     facility: str
@@ -96,7 +96,7 @@ class Norm(File):
     note: str | None = None
 
 
-class Reach(File):
+class Reach(File, frozen=True):
     """How far a facility may be: `radius_m` metres (from, to), `walk_min` minutes on foot."""
 
     facility: str
@@ -108,7 +108,7 @@ class Reach(File):
     note: str | None = None
 
 
-class Standard(File):
+class Standard(File, frozen=True):
     """One document with figures."""
 
     id: str
@@ -120,7 +120,7 @@ class Standard(File):
     reach: tuple[Reach, ...]
 
 
-class Source(File):
+class Source(File, frozen=True):
     """One document without figures of its own."""
 
     id: str
@@ -130,14 +130,14 @@ class Source(File):
     read: str
 
 
-class Group(File):
+class Group(File, frozen=True):
     """A group of facilities."""
 
     code: str
     name: Name
 
 
-class Intent(File):
+class Intent(File, frozen=True):
     """What a message wants."""
 
     code: str
@@ -149,7 +149,7 @@ class Intent(File):
     examples: tuple[str, ...]
 
 
-class Nature(File):
+class Nature(File, frozen=True):
     """How a facility is lacking."""
 
     code: str
@@ -157,7 +157,7 @@ class Nature(File):
     meaning: str
 
 
-class ComplaintTopic(File):
+class ComplaintTopic(File, frozen=True):
     """What a service complaint is about, and who handles it."""
 
     code: str
@@ -166,7 +166,7 @@ class ComplaintTopic(File):
     route: str
 
 
-class Rule(File):
+class Rule(File, frozen=True):
     """How a hard pair is told apart."""
 
     id: str
@@ -175,7 +175,7 @@ class Rule(File):
     examples: tuple[tuple[str, str], ...]
 
 
-class EmergencyKind(File):
+class EmergencyKind(File, frozen=True):
     """What to say first when people are in danger."""
 
     code: str
@@ -187,7 +187,7 @@ class EmergencyKind(File):
     local_number_key: str | None = None
 
 
-class Item20(File):
+class Item20(File, frozen=True):
     """One of the 20 items of the complete-community standard."""
 
     no: int
@@ -198,7 +198,7 @@ class Item20(File):
     leaves: tuple[str, ...]
 
 
-class NormConflict(File):
+class NormConflict(File, frozen=True):
     """Figures of several sources that contradict each other."""
 
     topic: str
@@ -206,7 +206,7 @@ class NormConflict(File):
     advice: str
 
 
-class DialectWord(File):
+class DialectWord(File, frozen=True):
     """A dialect word residents use."""
 
     word: str
@@ -214,7 +214,7 @@ class DialectWord(File):
     basis: str
 
 
-class Department(File):
+class Department(File, frozen=True):
     """A department named by the city's notice."""
 
     code: str
@@ -222,7 +222,7 @@ class Department(File):
     duty: str
 
 
-class DepartmentGap(File):
+class DepartmentGap(File, frozen=True):
     """A duty for which the notice names nobody."""
 
     code: str
@@ -230,14 +230,14 @@ class DepartmentGap(File):
     why: str
 
 
-class Lead(File):
+class Lead(File, frozen=True):
     """Who leads on a facility, and on what ground. A gap is shown as "to be confirmed", never guessed."""
 
     department: str
     basis: str
 
 
-class City(File, dict=True):
+class City(File, frozen=True, dict=True):
     """One city: its tree of areas and who is responsible for what."""
 
     code: str
