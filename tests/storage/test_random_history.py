@@ -149,7 +149,7 @@ def answered_once(tx: Connection, model: Model) -> None:
             assert 1 <= len(replies) <= 3
             expected[row.resident_id] += len(replies)
     sent = tx.execute(select(OUTBOX.c.resident_id, func.count()).group_by(OUTBOX.c.resident_id))
-    assert {resident_id: count for resident_id, count in sent} == dict(expected)
+    assert {row[0]: row[1] for row in sent} == dict(expected)
 
 
 @pytest.mark.timeout(600)
