@@ -153,7 +153,7 @@ def export_results(settings: Settings, name: str, out: Path, format: str) -> Pat
     Raises:
         InputError: unknown survey or format; the file cannot be written.
     """
-    from planning.exports import write_tables
+    from planning.tables import write_tables
     from surveys.results import results_tables
 
     world = build_world(settings)

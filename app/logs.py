@@ -47,7 +47,7 @@ def configure_logs(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("httpx", "httpcore", "aiogram", "telegram", "apscheduler", "uvicorn.access", "rjieba"):
+    for noisy in ("httpx", "httpcore", "aiogram", "telegram", "apscheduler", "uvicorn", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
