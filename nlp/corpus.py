@@ -66,6 +66,15 @@ def catalogue_samples(catalogue: Catalogue) -> list[Sample]:
     return phrasings + examples
 
 
+def facility_words(catalogue: Catalogue) -> list[tuple[str, str]]:
+    """(facility, words): how the catalogue itself names each facility and what belongs to it."""
+    return [
+        (facility.code, words)
+        for facility in catalogue.facilities.values()
+        for words in (facility.name.zh, *facility.include, *facility.subtags, *facility.keywords)
+    ]
+
+
 def parse(marked: str) -> tuple[str, tuple[Span, ...]]:
     """The text without its marks, and the marks as spans of that text."""
     text, spans, last = "", [], 0

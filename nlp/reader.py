@@ -40,9 +40,11 @@ LETTER_PRIOR = {
     "thanks": -0.5,
 }
 #: How much the whole message counts beside a clause of it.
-CONTEXT = 0.5
+CONTEXT = 0.6
 #: A facility is mentioned from this probability on, and if it is not far below the best one.
 MENTIONED, BESIDE = 0.3, 0.35
+#: Where a facility is optional, the mean of clause and message has to speak for it more clearly.
+OPTIONAL_MENTIONED = 0.5
 #: The best facility of a message whose intent needs one is named even if it is doubtful.
 DOUBTFUL = 0.08
 
@@ -51,6 +53,10 @@ class _Parsed(NamedTuple):
     normal: Normal
     spans: list[tuple[int, int]]
     first: int  #: row of its first clause; the message's own row comes after its clauses
+
+
+#: A facility and the clauses, first to last, that mention it.
+_Stretch = tuple[int, int, int]
 
 
 class Reader:
@@ -132,20 +138,30 @@ class Reader:
         return Reading(intent, p, mentions, None, masked, self.model.version)
 
     def _mentions(self, message: _Parsed, decided: Array, needed: bool) -> tuple[Mention, ...]:
+        if not message.spans:
+            return ()
         leaves = decided[:, self.model.head("leaf")]
         mixed = (1 - CONTEXT) * leaves[:-1] + CONTEXT * leaves[-1] if len(message.spans) > 1 else leaves[:1]
-        chances = softmax(mixed * self.model.settings["leaf_temperature"])
-        found = self._stretches(chances)
-        if needed and not found and len(chances):
-            wanted = chances.copy()
-            wanted[:, self._none] = 0
-            clause, leaf = divmod(int(wanted.argmax()), wanted.shape[1])
-            if wanted[clause, leaf] >= DOUBTFUL:
-                found = [(leaf, clause, clause)]
-        return tuple(self._mention(message, decided, chances, *one) for one in found)
+        chances = softmax(np.concatenate([mixed, leaves[-1:]]) * self.model.settings["leaf_temperature"])
+        clause_chances, whole = chances[:-1], chances[-1]
+        found = self._stretches(clause_chances, MENTIONED if needed else OPTIONAL_MENTIONED)
+        if needed:
+            found = self._with_main(found, clause_chances, whole)
+        found.sort(key=lambda one: -float(whole[one[0]]))
+        return tuple(self._mention(message, decided, clause_chances, *one) for one in found[:MAX_MENTIONS])
 
-    def _stretches(self, chances: Array) -> list[tuple[int, int, int]]:
-        """(leaf, first clause, last clause) of what is mentioned, surest first."""
+    def _with_main(self, found: list[_Stretch], chances: Array, whole: Array) -> list[_Stretch]:
+        """`found`, and the facility the message as a whole is most likely about, where it stands out most."""
+        leaf = next(index for index in np.argsort(-whole).tolist() if index != self._none)
+        if any(one[0] == leaf for one in found):
+            return found
+        clause = int(chances[:, leaf].argmax())
+        if found and whole[leaf] < MENTIONED:
+            return found
+        return [(leaf, clause, clause), *found] if chances[clause, leaf] >= DOUBTFUL else found
+
+    def _stretches(self, chances: Array, mentioned: float) -> list[_Stretch]:
+        """What single stretches of clauses mention, surest first."""
         best: dict[int, tuple[float, int, int]] = {}
         tops = chances.argmax(axis=1).tolist()
         start = 0
@@ -153,13 +169,11 @@ class Reader:
             if index + 1 < len(tops) and tops[index + 1] == leaf:
                 continue
             p = float(chances[start : index + 1, leaf].max())
-            if leaf != self._none and p >= MENTIONED and p > best.get(leaf, (0.0,))[0]:
+            if leaf != self._none and p >= mentioned and p > best.get(leaf, (0.0,))[0]:
                 best[leaf] = (p, start, index)
             start = index + 1
-        ranked = sorted(best.items(), key=lambda item: -item[1][0])
-        return [
-            (leaf, first, last) for leaf, (p, first, last) in ranked[:MAX_MENTIONS] if p >= BESIDE * ranked[0][1][0]
-        ]
+        ranked = sorted(best.items(), key=lambda item: -item[1][0])[:MAX_MENTIONS]
+        return [(leaf, first, last) for leaf, (p, first, last) in ranked if p >= BESIDE * ranked[0][1][0]]
 
     def _mention(
         self, message: _Parsed, decided: Array, chances: Array, leaf: int, first: int, last: int

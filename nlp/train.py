@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from domain.catalogue import Catalogue
 from nlp import clauses, features, tokenize
-from nlp.corpus import Sample
+from nlp.corpus import Sample, facility_words
 from nlp.model import Array, Model, softmax
 from nlp.normalise import normalise
 
@@ -48,7 +48,7 @@ def train(samples: Sequence[Sample], catalogue: Catalogue, version: str = "", se
     messages = [message_row(sample, cut) for sample in samples]
     vocabulary, idf = _vocabulary(messages)
     heads = {
-        "leaf": _Head(leaf_rows(samples, messages, cut), LEAF_C),
+        "leaf": _Head(leaf_rows(samples, messages, cut) + word_rows(catalogue, cut), LEAF_C),
         "intent": _Head(messages, INTENT_C),
         "nature": _Head(nature_rows(samples, cut), NATURE_C),
     }
@@ -97,6 +97,11 @@ def leaf_rows(samples: Sequence[Sample], messages: Sequence[Row], cut: tokenize.
                 words = text_features(sample.text[span.start : span.end], cut, whole=False)
                 rows.append(Row(words, span.leaf, sample.writer))
     return rows
+
+
+def word_rows(catalogue: Catalogue, cut: tokenize.Cut) -> list[Row]:
+    """The catalogue's own words for each facility, as examples."""
+    return [Row(text_features(words, cut, whole=False), leaf, words) for leaf, words in facility_words(catalogue)]
 
 
 def nature_rows(samples: Sequence[Sample], cut: tokenize.Cut) -> list[Row]:
