@@ -171,6 +171,7 @@ class Standin:
         self._news = asyncio.Event()
         self._poller: asyncio.Future[None] | None = None
         self._carriers: dict[int, asyncio.Task[None]] = {}
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._client = httpx.AsyncClient(timeout=10)
         self._last_error: tuple[int, str] | None = None
 
@@ -410,6 +411,11 @@ class Standin:
 
     # network
 
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._connections[task] = writer
+        task.add_done_callback(self._connections.pop)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while True:
@@ -459,10 +465,14 @@ class Standin:
 
     async def close(self) -> None:
         """Ends deliveries and connections."""
-        tasks = [task for task in self._carriers.values() if not task.done()]
+        tasks = [*self._carriers.values(), *self._connections]
+        writers = list(self._connections.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in writers:
+            writer.close()
+        await asyncio.gather(*[writer.wait_closed() for writer in writers], return_exceptions=True)
         await self._client.aclose()
 
 
@@ -470,7 +480,7 @@ class Standin:
 async def standin() -> AsyncIterator[Standin]:
     """A running stand-in on a free port of loopback."""
     found = Standin()
-    server = await asyncio.start_server(found._serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(found._connected, "127.0.0.1", 0)
     found.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield found

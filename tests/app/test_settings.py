@@ -44,9 +44,7 @@ def test_settings__telegram_without_decision__is_refused() -> None:
 
 
 def test_settings__one_token_for_both_bots__is_refused() -> None:
-    told = _faults(
-        TELEGRAM_MODE="polling", TELEGRAM_TOKEN=TOKEN, STAFF_TOKEN=TOKEN, TELEGRAM_ABROAD_ACCEPTED="true"
-    )
+    told = _faults(TELEGRAM_MODE="polling", TELEGRAM_TOKEN=TOKEN, STAFF_TOKEN=TOKEN, TELEGRAM_ABROAD_ACCEPTED="true")
     assert "BUQI_STAFF_TOKEN" in told
 
 

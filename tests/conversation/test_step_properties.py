@@ -44,14 +44,20 @@ readings = st.builds(
     masked=st.just("x"),
     model=st.just("m"),
 )
-words = st.sampled_from(["同意", "不同意", "1", "2", "3", "二", "堤岭", "西街", "取消", "帮助", "撤回", "跳过", "上一题", "退订"])
+words = st.sampled_from(
+    ["同意", "不同意", "1", "2", "3", "二", "堤岭", "西街", "取消", "帮助", "撤回", "跳过", "上一题", "退订"]
+)
 said = st.builds(Said, text=words | st.text(max_size=30), reading=readings, message_id=st.builds(lambda: next(IDS)))
 commands = st.builds(
     Commanded,
-    name=st.sampled_from(["start", "help", "mine", "withdraw", "forget", "cancel", "stop", "surveys", "community", "x"]),
+    name=st.sampled_from(
+        ["start", "help", "mine", "withdraw", "forget", "cancel", "stop", "surveys", "community", "x"]
+    ),
     argument=st.sampled_from(["", "c-P05-01", "P15-02", "nonsense"]),
 )
-payloads = st.sampled_from(["consent:yes", "consent:no", "forget:yes", "in:P05-03", "ok:1", "sv:9:age:x", "", "::", "set:1:x"])
+payloads = st.sampled_from(
+    ["consent:yes", "consent:no", "forget:yes", "in:P05-03", "ok:1", "sv:9:age:x", "", "::", "set:1:x"]
+)
 invitations = st.builds(Invited, campaign_id=st.integers(1, 3), survey=st.sampled_from([*load_surveys(), "gone"]))
 events = st.one_of(
     said,

@@ -25,9 +25,10 @@ def test_catalogues__both_languages__same_keys_and_placeholders() -> None:
     assert different == []
 
 
-def _error_codes() -> set[str]:
+def _errors_raised() -> list[tuple[str, set[str] | None]]:
+    """(code, names of its facts; None when they are passed on with **) of every error in the code."""
     names = {name for name, found in vars(errors).items() if isinstance(found, type) and issubclass(found, AppError)}
-    codes = set()
+    found = []
     for room in ROOMS:
         for path in (ROOT / room).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -38,15 +39,23 @@ def _error_codes() -> set[str]:
                     and node.args
                     and isinstance(node.args[0], ast.Constant)
                 ):
-                    codes.add(str(node.args[0].value))
-    return codes
+                    given = {keyword.arg for keyword in node.keywords}
+                    found.append((str(node.args[0].value), None if None in given else {str(name) for name in given}))
+    return found
 
 
 def test_errors__every_code_raised__has_a_sentence() -> None:
     sentences = load_texts("zh").sentences
-    codes = _error_codes() | {"data_file", "send.throttled"}
+    codes = {code for code, _ in _errors_raised()} | {"data_file", "send.throttled"}
     assert len(codes) > 20
     assert sorted(code for code in codes if f"error.{code}" not in sentences) == []
+
+
+def test_errors__every_sentence__finds_its_facts() -> None:
+    sentences = load_texts("zh").sentences
+    for code, given in _errors_raised():
+        if given is not None:
+            assert set(PLACEHOLDER.findall(sentences[f"error.{code}"])) <= given, code
 
 
 @pytest.mark.parametrize("intent", sorted(load_catalogue().intents))

@@ -1,0 +1,1 @@
+"""The community workers' bot."""

@@ -1,0 +1,29 @@
+"""What the documents say about settings and commands is what the program has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from app.main import cli
+from app.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_operations__every_setting__is_listed() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert [name for name in Settings.model_fields if PREFIX + name.upper() not in page] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+def test_readme__every_command__is_named(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    group = get_command(cli)
+    commands = []
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        below = getattr(command, "commands", None)
+        commands += [f"buqi {name} {sub}" for sub in below] if below else [f"buqi {name}"]
+    assert [command for command in commands if command not in text] == []
