@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -193,7 +194,8 @@ def first_time(tx: Connection, account: str, external_id: str, now_ms: int, reas
         "payload": None,
         "reply": None,
     }
-    return bool(tx.execute(upsert(INBOX).values(**row).on_conflict_do_nothing()).rowcount)
+    noted = upsert(INBOX).values(**row).on_conflict_do_nothing().returning(INBOX.c.id)
+    return tx.execute(noted).one_or_none() is not None
 
 
 # reading
@@ -236,7 +238,7 @@ def case(tx: Connection, communities: Iterable[str], *, need_id: int | None = No
     row = tx.execute(_CASE.where(key, t.Need.community.in_(list(communities)))).one_or_none()
     if row is None:
         raise NotFound("staff.case")
-    return Case(*row._tuple())
+    return Case(*row)
 
 
 def lock_resident(tx: Connection, resident_id: int) -> None:
@@ -266,10 +268,10 @@ def _first(tx: Connection, community: str, status: str, older: ColumnElement[boo
     if older is not None:
         query = query.where(older)
     row = tx.execute(query.order_by(t.Need.at_ms.desc(), t.Need.id.desc()).limit(1)).one_or_none()
-    return Case(*row._tuple()) if row else None
+    return Case(*row) if row else None
 
 
-_CASE = select(
+_CASE: Select[*tuple[Any, ...]] = select(
     t.Need.id,
     t.Need.receipt,
     t.Need.message_id,

@@ -113,7 +113,7 @@ class Counter:
             "grp": lambda: desk.leaves(tx, staff, need_id, rest),
         }
         judging: dict[str, Callable[[], Outbound]] = {
-            "ok": lambda: desk.confirm_case(tx, staff, need_id, now_ms),
+            "ok": lambda: desk.confirm_case(tx, staff, need_id, now_ms, rest or None),
             "set": lambda: desk.correct_case(tx, staff, need_id, rest, now_ms),
             "no": lambda: desk.reject_case(tx, staff, need_id),
         }

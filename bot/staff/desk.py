@@ -132,8 +132,15 @@ class Desk:
 
     # judging
 
-    def confirm_case(self, tx: Connection, staff: Staff, need_id: int, now_ms: int) -> Outbound:
-        """The machine was right: filed, if it was not."""
+    def confirm_case(
+        self, tx: Connection, staff: Staff, need_id: int, now_ms: int, seen: str | None = None
+    ) -> Outbound:
+        """What stands there is right: filed, if it was not.
+
+        `seen`: the facility the button stood under; if somebody changed it since, the case is only shown anew.
+        """
+        if seen is not None and self._held(tx, staff, need_id).leaf != seen:
+            return self.case(tx, staff, need_id)
         return self._judge(tx, staff, need_id, None, now_ms)
 
     def correct_case(self, tx: Connection, staff: Staff, need_id: int, leaf: str, now_ms: int) -> Outbound:
@@ -216,9 +223,9 @@ class Desk:
             return []
         texts, choices = self.world.texts, []
         if case.status == "rejected":
-            choices.append(Button(texts("staff.button.undo"), f"ok:{case.need_id}"))
+            choices.append(Button(texts("staff.button.undo"), f"ok:{case.need_id}:{case.leaf}"))
         elif not case.is_judged:
-            choices.append(Button(texts("staff.button.confirm"), f"ok:{case.need_id}"))
+            choices.append(Button(texts("staff.button.confirm"), f"ok:{case.need_id}:{case.leaf}"))
         choices.append(Button(texts("staff.button.correct"), f"fix:{case.need_id}"))
         if case.status != "rejected":
             choices.append(Button(texts("staff.button.reject"), f"no:{case.need_id}"))

@@ -81,7 +81,7 @@ def _quiet() -> None:
         logger.setLevel(max(logger.level, logging.WARNING))
     # the library would rather parse the updates itself, and lose a whole batch for a single odd one
     warnings.filterwarnings("ignore", message=r"Please use 'Bot\.getUpdates'")
-    warnings.filterwarnings("ignore", message=r"In a future major version attribute `retry_after`")
+    warnings.filterwarnings("ignore", message=r".*attribute `retry_after`")
 
 
 class _Loop:
@@ -235,7 +235,7 @@ class _Loop:
 
         A lost answer is no lost work: it is committed, and the worker can ask again.
         """
-        from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
+        from telegram.error import BadRequest, NetworkError, RetryAfter
 
         for attempt in range(1, SEND_TRIES + 1):
             try:
@@ -258,7 +258,7 @@ class _Loop:
                     log.warning("staff.answer_given_up", extra={"reason": type(exc).__name__})
                     return True
                 await asyncio.sleep(FIRST_PAUSE_S)
-            except TelegramError as exc:  # blocked, deleted: nobody to answer
+            except Exception as exc:  # blocked, deleted: nobody to answer; anything else must not stop the loop
                 log.info("staff.call_refused", extra={"reason": type(exc).__name__})
                 return True
         return True
