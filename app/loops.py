@@ -15,8 +15,10 @@ from bot import campaigns
 from bot.channels.telegram import LazySender, poll, register_webhook
 from bot.gateway import now_ms
 from bot.outbox import Outbox
+from storage import retention, slots
 
 TICK_S = 5
+HOUR_MS = 3600 * 1000
 TELEGRAM_PATH = "/telegram/webhook"
 Loop = tuple[str, Coroutine[Any, Any, None], Callable[[], Awaitable[None]] | None]
 log = structlog.get_logger()
@@ -59,6 +61,7 @@ async def ticks(app: App) -> None:
             now = now_ms()
             await app.gateway.run(lambda: app.service.retry_failed(now))
             await app.gateway.run(lambda: campaigns.tick(app.service, app.settings, owner, now))
+            await app.gateway.run(lambda: erase_old_hourly(app, owner, now))
             app.gateway.on_queued()
         except Exception as exc:
             log.error("tick.failed", fault=type(exc).__name__, exc_info=True)
@@ -69,3 +72,10 @@ async def ticks(app: App) -> None:
         await asyncio.Event().wait()
     finally:
         scheduler.shutdown(wait=False)
+
+
+def erase_old_hourly(app: App, owner: str, now: int) -> None:
+    """Erases what has outlived its purpose, once an hour however many processes tick."""
+    with app.database.transaction() as tx:
+        if slots.claim(tx, "retention", str(now // HOUR_MS), owner, now):
+            log.info("retention.done", **retention.erase_old(tx, now, app.settings.raw_text_days))
