@@ -64,6 +64,7 @@ def a_site(service: Service, *, demo: bool = False, secure_cookies: bool = False
     finally:
         for client in site.clients:
             client.close()
+        server.servers[0].get_loop().call_soon_threadsafe(hub.close)  # as a stopping process does
         server.should_exit = True
         thread.join(10)
         listener.close()
