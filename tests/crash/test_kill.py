@@ -32,7 +32,9 @@ def sweep(service: Service, base: Path, kills: int, seed: int, **twin: bool) -> 
         one = Sweep(service, base, a_script(seed), acknowledge_first=twin.get("acknowledge_first", False))
         one.resend_interrupted = twin.get("resend_interrupted", False)
         points = one.count_points()
-        assert {"before do_commit", "after do_commit", "before seal"} <= {n.replace("_", " ") for n in one.point_names()} | {
+        assert {"before do_commit", "after do_commit", "before seal"} <= {
+            n.replace("_", " ") for n in one.point_names()
+        } | {
             "before do_commit",
             "after do_commit",
         }
