@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Protocol
@@ -22,7 +22,7 @@ from bot.conversation.events import Invited
 from bot.service import Service
 from domain.errors import InputError
 from storage import slots, surveys
-from storage.database import Database
+from storage.database import Connection, Database
 
 SLOT_MS = 5_000  #: one chunk in this time, whatever the number of processes
 CHUNK = 150  #: residents invited in one transaction: 30 a second, as fast as a platform takes them
@@ -102,19 +102,31 @@ def tick(service: Service, hours: QuietHours, owner: str, now_ms: int) -> int:
     if is_quiet(hours, ZoneInfo(world.city.timezone), now_ms):
         return 0
     with service.database.transaction() as tx:
-        campaign = next(iter(surveys.due(tx, now_ms)), None)
-        if campaign is None or not slots.claim(tx, "campaigns", str(now_ms // SLOT_MS), owner, now_ms):
+        waiting = surveys.due(tx, now_ms)
+        if not waiting or not slots.claim(tx, "campaigns", str(now_ms // SLOT_MS), owner, now_ms):
             return 0
+        found = _next_recipients(tx, world, waiting, now_ms)
+    if found is None:
+        return 0
+    campaign, people = found
+    event = Invited(campaign.id, campaign.survey)
+    return service.invite([(person, event, f"campaign:{campaign.id}:{person}") for person in people], now_ms)
+
+
+def _next_recipients(
+    tx: Connection, world: World, waiting: Sequence[surveys.Campaign], now_ms: int
+) -> tuple[surveys.Campaign, list[int]] | None:
+    """The first campaign with somebody left to invite, and whom; those without are done."""
+    for campaign in waiting:
         if campaign.survey not in world.surveys or campaign.area not in world.city.tree:
             surveys.set_status(tx, campaign.id, "stopped")
-            return 0
+            continue
         codes = _codes(world, campaign.area)
         people = surveys.recipients(tx, campaign.id, codes, pushing_channels(), now_ms, CHUNK)
         surveys.set_status(tx, campaign.id, "running" if people else "done")
-    if not people:
-        return 0
-    event = Invited(campaign.id, campaign.survey)
-    return service.invite([(person, event, f"campaign:{campaign.id}:{person}") for person in people], now_ms)
+        if people:
+            return campaign, people
+    return None
 
 
 def stop(database: Database, campaign_id: int) -> None:

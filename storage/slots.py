@@ -21,7 +21,7 @@ def claim(tx: Connection, job: str, slot: str, owner: str, now_ms: int) -> bool:
     """
     insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
     row = {"job": job, "slot": slot, "owner": owner, "claimed_ms": now_ms}
-    won = tx.execute(insert(SLOT).values(row).on_conflict_do_nothing()).rowcount == 1
+    won = tx.execute(insert(SLOT).values(row).on_conflict_do_nothing().returning(SLOT.c.owner)).first() is not None
     if won:
         tx.execute(delete(SLOT).where(SLOT.c.job == job, SLOT.c.claimed_ms < now_ms - KEEP_MS))
     return won

@@ -87,15 +87,17 @@ def count_recipients(tx: Connection, communities: Sequence[str], channels: Colle
 def _recipients(
     campaign_id: int, communities: Sequence[str], channels: Collection[str], now_ms: int
 ) -> Select[tuple[int]]:
-    newest = select(func.max(IDENTITY.c.id)).where(IDENTITY.c.resident_id == RESIDENT.c.id).scalar_subquery()
+    any_of_theirs = IDENTITY.alias()
+    newest = select(func.max(any_of_theirs.c.id)).where(any_of_theirs.c.resident_id == RESIDENT.c.id).scalar_subquery()
     invited = exists().where(
         INVITATION.c.resident_id == RESIDENT.c.id,
         or_(INVITATION.c.campaign_id == campaign_id, INVITATION.c.at_ms > now_ms - REST_MS),
     )
     return (
         select(RESIDENT.c.id)
-        .join(IDENTITY, IDENTITY.c.id == newest)
+        .select_from(RESIDENT.join(IDENTITY, IDENTITY.c.resident_id == RESIDENT.c.id))
         .where(
+            IDENTITY.c.id == newest,
             RESIDENT.c.community.in_(list(communities)),
             RESIDENT.c.consent_version.is_not(None),
             RESIDENT.c.opted_out.is_(False),

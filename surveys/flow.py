@@ -33,15 +33,26 @@ _SEPARATORS = re.compile(r"[\s,、;/+.。和跟]+")
 
 def path(survey: Survey, answers: Answers) -> tuple[Question, ...]:
     """The questions asked, given these answers; an answer on a branch not taken counts for nothing."""
+    return _path(survey, answers, None)
+
+
+def _path(survey: Survey, answers: Answers, here: str | None) -> tuple[Question, ...]:
+    """As `path`; with `here`, a branch that is decided only there or later counts as taken."""
     asked: list[Question] = []
     live: dict[str, object] = {}
+    undecided: set[str] = set()
+    reached = False
     for question in survey.questions:
+        reached = reached or question.id == here
         condition = question.only_if
-        if condition is not None and not _holds(live.get(condition.question), condition.values):
+        taken = condition is None or _holds(live.get(condition.question), condition.values)
+        if not taken and condition is not None and condition.question not in undecided:
             continue
         asked.append(question)
         if question.id in answers:
             live[question.id] = answers[question.id]
+        elif reached:
+            undecided.add(question.id)
     return tuple(asked)
 
 
@@ -76,8 +87,8 @@ def retired(survey: Survey, answers: Answers) -> tuple[str, ...]:
 
 
 def progress(survey: Survey, question_id: str, answers: Answers) -> tuple[int, int]:
-    """(number of this question, number of all questions), as far as the answers tell."""
-    asked = [question.id for question in path(survey, answers)]
+    """(number of this question, number of all questions that may still come): the total can only shrink."""
+    asked = [question.id for question in _path(survey, answers, question_id)]
     number = asked.index(question_id) + 1 if question_id in asked else 1
     return number, len(asked)
 

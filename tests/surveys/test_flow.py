@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -42,10 +44,14 @@ def an_answer(question: Question, choice: int) -> object:
 def walk(survey: Survey, choices: list[int]) -> tuple[list[str], dict[str, object]]:
     """Answers every question asked, skipping where the choice is a multiple of 5."""
     answers: dict[str, object] = {}
-    asked = []
+    asked: list[str] = []
+    most = len(survey.questions)
     question: Question | None = flow.first(survey)
     while question is not None:
         asked.append(question.id)
+        number, total = flow.progress(survey, question.id, answers)
+        assert len(asked) == number <= total <= most
+        most = total
         choice = choices[len(asked) % len(choices)]
         if choice % 5:
             answers[question.id] = an_answer(question, choice)
@@ -62,7 +68,6 @@ CHOICES = st.lists(st.integers(0, 40), min_size=1, max_size=12)
 def test_flow__random_answers__reaches_the_end(survey: Survey, choices: list[int]) -> None:
     asked, answers = walk(survey, choices)
     assert asked == [question.id for question in flow.path(survey, answers)]
-    assert flow.progress(survey, asked[-1], answers) == (len(asked), len(asked))
     assert not flow.retired(survey, answers)
 
 
@@ -99,7 +104,9 @@ def test_flow__earlier_answer_changes__orphans_are_retired(
     assert not flow.retired(survey, answers)
 
 
-@pytest.mark.parametrize("typed", ["1 3 4", "1、3、4", "1,3,4", "1,3,4", "134", "1 3 4。", "一 三 四", "1和3和4"])
+@pytest.mark.parametrize(
+    "typed", ["1 3 4", "1、3、4", "1,3,4", "1\uff0c3\uff0c4", "134", "1 3 4。", "一 三 四", "1和3和4"]
+)
 def test_parse__several_numbers__are_read_alike(typed: str) -> None:
     assert flow.parse(HOUSEHOLD, typed) == ["over_60", "from_3_to_6", "pupil"]
 
@@ -143,7 +150,7 @@ def test_parse__scale__takes_digits_and_numerals(typed: str, point: int) -> None
 
 @pytest.mark.parametrize("typed", ["6", "0", "十", "很好", "-1", "4.5"])
 def test_parse__not_on_the_scale__is_refused(typed: str) -> None:
-    with pytest.raises(InputError, match="survey.scale"):
+    with pytest.raises(InputError, match=r"survey\.scale"):
         flow.parse(FORM.question("satisfied"), typed)
 
 
@@ -169,19 +176,15 @@ def test_parse__label_number_or_other_word__is_the_option(question: str, typed: 
 
 @pytest.mark.parametrize("typed", ["10", "岁", "哪个", "到"])
 def test_parse__unclear_choice__is_not_guessed(typed: str) -> None:
-    with pytest.raises(InputError, match="survey.choose"):
+    with pytest.raises(InputError, match=r"survey\.choose"):
         flow.parse(FORM.question("age"), typed)
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(FORM.questions), st.text(max_size=30))
 def test_parse__any_text__is_a_value_or_an_input_error(question: Question, typed: str) -> None:
-    try:
-        value = flow.parse(question, typed)
-    except InputError as error:
-        assert error.code.startswith("survey.")
-    else:
-        assert flow.label(question, value, load_catalogue())
+    with contextlib.suppress(InputError):
+        assert flow.label(question, flow.parse(question, typed), load_catalogue())
 
 
 def test_form__as_the_source_has_it() -> None:
