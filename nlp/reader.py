@@ -45,6 +45,8 @@ CONTEXT = 0.6
 MENTIONED, BESIDE = 0.3, 0.35
 #: Where a facility is optional, the mean of clause and message has to speak for it more clearly.
 OPTIONAL_MENTIONED = 0.5
+#: A need whose facility is less likely than `GROUNDED` is taken for one only if its intent is this sure.
+SURE, GROUNDED = 0.9, 0.45
 #: The best facility of a message whose intent needs one is named even if it is doubtful.
 DOUBTFUL = 0.08
 
@@ -135,7 +137,15 @@ class Reader:
         intent, p = self.model.intents[best], float(chances[best])
         intent, p = rules.intent(message.normal.text, intent, p, bool(message.spans))
         mentions = () if intent in CARRIES_NONE else self._mentions(message, decided, intent in CARRIES_ONE)
+        if intent == "need_report" and p < SURE and (not mentions or max(one.p for one in mentions) < GROUNDED):
+            return self._without_need(masked, chances)
         return Reading(intent, p, mentions, None, masked, self.model.version)
+
+    def _without_need(self, masked: str, chances: Array) -> Reading:
+        """A need without a facility is none: the likeliest intent that carries no facility."""
+        rest = {intent: float(p) for intent, p in zip(self.model.intents, chances, strict=True) if intent in CARRIES_NONE}
+        intent = max(rest, key=lambda name: rest[name])
+        return Reading(intent, rest[intent], (), None, masked, self.model.version)
 
     def _mentions(self, message: _Parsed, decided: Array, needed: bool) -> tuple[Mention, ...]:
         if not message.spans:
