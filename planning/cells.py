@@ -27,7 +27,8 @@ def guarded(text: str) -> str:
 
     Formula leads are = + - @ and their full-width forms, also behind blanks or a BOM, and a leading TAB, CR, LF or NUL.
     """
-    return "'" + text if text[:1] in ("\t", "\r", "\n", "\0") and text or _LEADING.match(text) else text
+    is_formula = text.startswith(("\t", "\r", "\n", "\0")) or _LEADING.match(text)
+    return "'" + text if is_formula else text
 
 
 def file_name(*parts: str) -> str:

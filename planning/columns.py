@@ -25,7 +25,7 @@ class Words:
     catalogue: Catalogue
     texts: Texts
     demo: bool = False
-    _norms: dict[tuple[str, int | None], tuple[str, str]] = field(default_factory=dict)
+    _norms: dict[tuple[str, int | None], tuple[list[str], list[str]]] = field(default_factory=dict)
 
     @property
     def language(self) -> str:
@@ -40,6 +40,10 @@ class Words:
         """An area's name."""
         return self.city.tree[code].name if code in self.city.tree else code
 
+    def above(self, community: str, kind: str) -> str:
+        """The name of the district or street of a community."""
+        return ancestor_name(self.city, community, kind)
+
     def group(self, leaf: str) -> str:
         """The name of a facility's group."""
         code = group_of(self.catalogue, leaf)
@@ -49,7 +53,7 @@ class Words:
         """Who leads on a facility; gaps are marked as to be confirmed."""
         return self.city.lead_text(leaf, self.language) or self.texts("planner.lead_none")
 
-    def norms(self, leaf: str, community: str) -> tuple[str, str]:
+    def norms(self, leaf: str, community: str) -> tuple[list[str], list[str]]:
         """Verified figures, and those to be checked, for the community's circle."""
         scale = self.city.tree[community].circle_scale
         if (leaf, scale) not in self._norms:
@@ -71,6 +75,10 @@ class Words:
         """What the message wanted."""
         found = self.catalogue.intents.get(code)
         return found.name[self.language] if found else code
+
+    def joined(self, lines: list[str]) -> str:
+        """Several figures in one cell."""
+        return self.texts("planner.list_mark").join(lines)
 
     @property
     def data_kind(self) -> str:
@@ -95,40 +103,42 @@ class Column(Generic[R]):
 
 
 DEMAND: tuple[Column[DemandRow], ...] = (
-    Column("district", "text", 11, lambda row, w: ancestor_name(w.city, row.community, "district"), source="city"),
-    Column("street", "text", 12, lambda row, w: ancestor_name(w.city, row.community, "street"), source="city"),
+    Column("district", "text", 11, lambda row, w: w.above(row.community, "district"), source="city"),
+    Column("street", "text", 12, lambda row, w: w.above(row.community, "street"), source="city"),
     Column("community", "text", 14, lambda row, w: w.place(row.community), source="city"),
-    Column("community_code", "text", 10, lambda row, w: row.community, source="city"),
+    Column("community_code", "text", 10, lambda row, _: row.community, source="city"),
     Column("scale", "whole", 9, lambda row, w: w.city.tree[row.community].circle_scale, "minutes", "city"),
     Column("group", "text", 16, lambda row, w: w.group(row.leaf), source="catalogue"),
     Column("leaf", "text", 20, lambda row, w: w.leaf(row.leaf), source="catalogue"),
-    Column("leaf_code", "text", 16, lambda row, w: row.leaf, source="catalogue"),
-    Column("voices", "whole", 9, lambda row, w: row.voices, "people"),
-    Column("voices_low", "whole", 9, lambda row, w: row.interval.low, "people", "computed"),
-    Column("voices_high", "whole", 9, lambda row, w: row.interval.high, "people", "computed"),
+    Column("leaf_code", "text", 16, lambda row, _: row.leaf, source="catalogue"),
+    Column("voices", "whole", 9, lambda row, _: row.voices, "people"),
+    Column("voices_low", "whole", 9, lambda row, _: row.interval.low, "people", "computed"),
+    Column("voices_high", "whole", 9, lambda row, _: row.interval.high, "people", "computed"),
     Column("interval", "text", 13, lambda row, w: w.texts(f"planner.interval.{row.interval.basis}"), source="computed"),
     Column(
         "small", "text", 15, lambda row, w: w.texts("planner.small_flag") if row.is_small else "", source="computed"
     ),
-    Column("needs", "whole", 9, lambda row, w: row.needs, "needs"),
-    Column("residents", "whole", 9, lambda row, w: row.residents, "people"),
-    Column("objections", "whole", 9, lambda row, w: row.objections, "remarks"),
-    Column("faults", "whole", 9, lambda row, w: row.faults, "remarks"),
-    Column("complaints", "whole", 9, lambda row, w: row.complaints, "remarks"),
-    Column("awaiting", "whole", 9, lambda row, w: row.awaiting, "needs", "need"),
-    Column("share_resident", "share", 10, lambda row, w: row.share(row.by_resident), "percent", "need"),
-    Column("share_worker", "share", 10, lambda row, w: row.share(row.by_worker), "percent", "need"),
-    Column("first_day", "day", 11, lambda row, w: row.first_day, "day"),
-    Column("last_day", "day", 11, lambda row, w: row.last_day, "day"),
+    Column("needs", "whole", 9, lambda row, _: row.needs, "needs"),
+    Column("residents", "whole", 9, lambda row, _: row.residents, "people"),
+    Column("objections", "whole", 9, lambda row, _: row.objections, "remarks"),
+    Column("faults", "whole", 9, lambda row, _: row.faults, "remarks"),
+    Column("complaints", "whole", 9, lambda row, _: row.complaints, "remarks"),
+    Column("awaiting", "whole", 9, lambda row, _: row.awaiting, "needs", "need"),
+    Column("share_resident", "share", 10, lambda row, _: row.share(row.by_resident), "percent", "need"),
+    Column("share_worker", "share", 10, lambda row, _: row.share(row.by_worker), "percent", "need"),
+    Column("first_day", "day", 11, lambda row, _: row.first_day, "day"),
+    Column("last_day", "day", 11, lambda row, _: row.last_day, "day"),
     Column("lead", "text", 26, lambda row, w: w.lead(row.leaf), source="city"),
-    Column("norms", "text", 42, lambda row, w: w.norms(row.leaf, row.community)[0], source="standard"),
-    Column("norms_to_check", "text", 36, lambda row, w: w.norms(row.leaf, row.community)[1], source="standard"),
-    Column("data_kind", "text", 10, lambda row, w: w.data_kind, source="meta"),
+    Column("norms", "text", 42, lambda row, w: w.joined(w.norms(row.leaf, row.community)[0]), source="standard"),
+    Column(
+        "norms_to_check", "text", 36, lambda row, w: w.joined(w.norms(row.leaf, row.community)[1]), source="standard"
+    ),
+    Column("data_kind", "text", 10, lambda _, w: w.data_kind, source="meta"),
 )
 
 NEEDS: tuple[Column[NeedLine], ...] = (
-    Column("receipt", "text", 11, lambda line, w: line.receipt, source="need"),
-    Column("day", "day", 11, lambda line, w: line.day, "day", "need"),
+    Column("receipt", "text", 11, lambda line, _: line.receipt, source="need"),
+    Column("day", "day", 11, lambda line, _: line.day, "day", "need"),
     Column("community", "text", 14, lambda line, w: w.place(line.community), source="city"),
     Column("leaf", "text", 20, lambda line, w: w.leaf(line.leaf), source="need"),
     Column("nature", "text", 14, lambda line, w: w.nature(line.nature), source="need"),
@@ -136,7 +146,7 @@ NEEDS: tuple[Column[NeedLine], ...] = (
     Column("channel", "text", 12, lambda line, w: w.known("channel", line.channel), source="identity"),
     Column("status", "text", 12, lambda line, w: w.known("status", line.status), source="need"),
     Column("confirmed_by", "text", 12, lambda line, w: w.known("by", line.confirmed_by), source="need"),
-    Column("certainty", "share", 10, lambda line, w: line.p, "percent", "model"),
+    Column("certainty", "share", 10, lambda line, _: line.p, "percent", "model"),
     Column(
         "masked",
         "text",
@@ -144,5 +154,5 @@ NEEDS: tuple[Column[NeedLine], ...] = (
         lambda line, w: w.texts("planner.withdrawn_text") if line.status == "withdrawn" else line.masked,
         source="message",
     ),
-    Column("data_kind", "text", 10, lambda line, w: w.data_kind, source="meta"),
+    Column("data_kind", "text", 10, lambda _, w: w.data_kind, source="meta"),
 )

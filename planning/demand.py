@@ -1,4 +1,4 @@
-"""Demand by community and facility: the one definition behind the planners' page, its downloads and the command line."""
+"""Demand by community and facility: one definition for the planners' page, its downloads and the command line."""
 
 from __future__ import annotations
 

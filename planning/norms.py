@@ -1,4 +1,4 @@
-"""Figures of the standards as one line of text: those that were checked, and apart from them those still to be checked."""
+"""Figures of the standards as text: those that were checked, and apart from them those still to be checked."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from domain.catalogue.model import Reach
 from domain.texts import Texts
 
 
-def norm_texts(catalogue: Catalogue, leaf: str, scale: int | None, texts: Texts) -> tuple[str, str]:
+def norm_texts(catalogue: Catalogue, leaf: str, scale: int | None, texts: Texts) -> tuple[list[str], list[str]]:
     """(verified, to be checked) figures for a facility in a circle of `scale` minutes; None: every scale.
 
     All figures are given, also contradicting ones; a text never decides anything.
@@ -20,8 +20,7 @@ def norm_texts(catalogue: Catalogue, leaf: str, scale: int | None, texts: Texts)
         target = verified if is_verified else unverified
         if line not in target:
             target.append(line)
-    mark = texts("planner.list_mark")
-    return mark.join(verified), mark.join(unverified)
+    return verified, unverified
 
 
 def _lines(catalogue: Catalogue, leaf: str, scale: int | None, texts: Texts) -> Iterator[tuple[bool, str]]:

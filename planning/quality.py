@@ -81,9 +81,7 @@ def _answered(quality: Quality, words: Words) -> Iterator[QualityLine]:
         yield QualityLine(section, place, words.known("channel", row.channel), row.residents, people, share)
     section = texts("planner.quality.heard")
     yield QualityLine(section, texts("planner.quality.residents"), "", quality.residents, people)
-    yield QualityLine(
-        section, texts("planner.quality.messages"), "", quality.messages, texts("planner.unit.messages")
-    )
+    yield QualityLine(section, texts("planner.quality.messages"), "", quality.messages, texts("planner.unit.messages"))
     if quality.residents:
         yield QualityLine(
             section,

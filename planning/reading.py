@@ -6,6 +6,7 @@ from domain.catalogue import Catalogue, City
 from planning.demand import Demand, DemandQuery, combine
 from planning.intervals import leaf_errors
 from storage import demand as rows
+from storage import meta
 from storage.database import Connection
 
 
@@ -23,4 +24,4 @@ def read_demand(tx: Connection, query: DemandQuery, city: City, catalogue: Catal
         city,
         catalogue,
     )
-    return Demand(query, found, made_ms, rows.is_demo(tx), active[0] if active and errors else None)
+    return Demand(query, found, made_ms, meta.is_demo(tx), active[0] if active and errors else None)

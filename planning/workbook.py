@@ -7,9 +7,9 @@ from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import xlsxwriter  # type: ignore[import-untyped]
-from xlsxwriter.format import Format  # type: ignore[import-untyped]
-from xlsxwriter.worksheet import Worksheet  # type: ignore[import-untyped]
+import xlsxwriter
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
 
 from planning.cells import clean
 from planning.columns import DEMAND, NEEDS, Column, Kind, R, Value, Words
@@ -31,7 +31,12 @@ class Workbook:
         self._cut = words.texts("planner.cut")
         self._book = xlsxwriter.Workbook(
             str(path),
-            {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False},
+            {
+                "constant_memory": True,
+                "strings_to_formulas": False,
+                "strings_to_urls": False,
+                "strings_to_numbers": False,
+            },
         )
         made = datetime.fromtimestamp(made_ms / 1000, ZoneInfo(words.city.timezone)).replace(tzinfo=None)
         self._book.set_properties({"title": self._title, "created": made, "comments": words.data_kind})

@@ -20,9 +20,7 @@ def _table(model: type[t.Base]) -> Table:
     return table
 
 
-META, INBOX, MESSAGE, IDENTITY, MODEL = (
-    _table(model) for model in (t.Meta, t.Inbox, t.Message, t.Identity, t.ModelVersion)
-)
+INBOX, MESSAGE, IDENTITY, MODEL = (_table(model) for model in (t.Inbox, t.Message, t.Identity, t.ModelVersion))
 NEED, VOICE, REMARK = (_table(model) for model in (t.Need, t.Voice, t.Remark))
 DEMAND, TOTAL = (_table(model) for model in (t.Demand, t.DemandTotal))
 
@@ -31,7 +29,7 @@ REMARKS = {"objections": "objection", "faults": "fault_report", "complaints": "s
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """Which rows are meant. `leaves` None: every facility; days None: no limit; `whole_city`: also what has no place."""
+    """Which rows are meant; None: no limit. `whole_city`: also messages without a community."""
 
     communities: tuple[str, ...]
     leaves: tuple[str, ...] | None = None
@@ -122,11 +120,6 @@ def snapshot(database: Database) -> Iterator[Connection]:
             yield tx
 
 
-def is_demo(tx: Connection) -> bool:
-    """Whether this database holds made-up residents."""
-    return tx.scalar(select(META.c.value).where(META.c.key == "demo")) == "1"
-
-
 def _where(table: Table, scope: Scope) -> ColumnElement[bool]:
     conditions: list[ColumnElement[bool]] = [table.c.community.in_(scope.communities)]
     if scope.leaves is not None:
@@ -185,7 +178,11 @@ def _count_if(condition: ColumnElement[bool]) -> ColumnElement[int]:
 def _channel_of(resident_id: ColumnElement[int]) -> ColumnElement[str | None]:
     """The resident's channel, or "*" for several."""
     return (
-        select(case((func.min(IDENTITY.c.channel) == func.max(IDENTITY.c.channel), func.min(IDENTITY.c.channel)), else_="*"))
+        select(
+            case(
+                (func.min(IDENTITY.c.channel) == func.max(IDENTITY.c.channel), func.min(IDENTITY.c.channel)), else_="*"
+            )
+        )
         .where(IDENTITY.c.resident_id == resident_id)
         .scalar_subquery()
     )
@@ -312,7 +309,6 @@ __all__: Sequence[str] = [
     "Scope",
     "active_figures",
     "cells",
-    "is_demo",
     "judged",
     "need_lines",
     "quality",

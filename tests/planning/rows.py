@@ -43,7 +43,14 @@ class Rows:
         """A resident on one channel."""
         number = next(self.ids)
         self.tables[t.Resident].append(
-            {"id": number, "created_ms": 0, "community": community, "consent_version": "1", "consent_ms": 0, "opted_out": False}
+            {
+                "id": number,
+                "created_ms": 0,
+                "community": community,
+                "consent_version": "1",
+                "consent_ms": 0,
+                "opted_out": False,
+            }
         )
         self.identity(number, channel)
         return number
@@ -53,7 +60,15 @@ class Rows:
         number = next(self.ids)
         key = number.to_bytes(8, "big")
         self.tables[t.Identity].append(
-            {"id": number, "resident_id": resident, "channel": channel, "account": "a", "key_hash": key, "address": key, "gone": False}
+            {
+                "id": number,
+                "resident_id": resident,
+                "channel": channel,
+                "account": "a",
+                "key_hash": key,
+                "address": key,
+                "gone": False,
+            }
         )
 
     def message(self, resident: int, community: str | None, day: date, intent: str, masked: str) -> int:
@@ -210,7 +225,7 @@ def receipt(number: int) -> str:
 
 def a_town(residents: int = 300, seed: int = 7) -> Rows:
     """Residents of all communities with needs over four months; the same for the same seed."""
-    choose = random.Random(seed)  # noqa: S311 - a made-up town
+    choose = random.Random(seed)
     rows = Rows()
     communities = [area.code for area in CITY.tree.all_communities]
     leaves = list(CATALOGUE.leaves)
@@ -219,7 +234,7 @@ def a_town(residents: int = 300, seed: int = 7) -> Rows:
     for _ in range(residents):
         community = choose.choice(communities)
         resident = rows.resident(community, choose.choice(["telegram", "webchat", "wechat"]))
-        for leaf in set(choose.choices(leaves, weights, k=choose.randint(1, 5))):
+        for leaf in dict.fromkeys(choose.choices(leaves, weights, k=choose.randint(1, 5))):
             day = FIRST_DAY + timedelta(days=choose.randrange(120))
             status = choose.choices(["filed", "asked", "rejected", "withdrawn"], [80, 12, 4, 4])[0]
             rows.need(resident, leaf, community, day, status, choose.choice([None, None, "resident", "worker"]))

@@ -19,9 +19,7 @@ from web.services import Services
 
 
 @contextmanager
-def a_planner_site(
-    service: Service, *, token: str | None = None, demo: bool = False, port: int = 0
-) -> Iterator[str]:
+def a_planner_site(service: Service, *, token: str | None = None, demo: bool = False, port: int = 0) -> Iterator[str]:
     """Serves until the block ends; gives the address."""
     gateway = Gateway(service)
     reading = service.database.reader()
