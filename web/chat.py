@@ -91,7 +91,7 @@ def router(services: Services) -> APIRouter:
         raise InputError("chat.format")
 
     @api.get("/chat/events")
-    def events(request: Request, after: int = 0) -> Response:
+    async def events(request: Request, after: int = 0) -> Response:
         """Server-sent events: `push` with `{id, text, buttons}`; resumed by Last-Event-ID, a moment in ms."""
         token = token_of(request)
         if token is None:
@@ -99,6 +99,7 @@ def router(services: Services) -> APIRouter:
         last = request.headers.get("last-event-id", "")
         since_ms = int(last) if last.isascii() and last.isdigit() and len(last) < 16 else after
         headers = HEADERS | {"X-Accel-Buffering": "no"}
+        services.hub.check_room()
         return StreamingResponse(desk.stream(token, since_ms), media_type="text/event-stream", headers=headers)
 
     return api
@@ -223,13 +224,12 @@ class Desk:
 
     async def stream(self, token: str, since_ms: int) -> AsyncIterator[bytes]:
         """The event stream of one open page. A push is marked sent once it is in the socket."""
-        owner = self.owner(token)
-        page = self.pump.open(owner)
+        page = self.pump.open(self.owner(token))
         shown: set[int] = set()
         try:
             yield b"retry: 3000\n\n"
             if since_ms:
-                for row_id, body in await run_in_threadpool(self._pushed_since, owner, since_ms - SLACK_MS):
+                for row_id, body in await run_in_threadpool(self._pushed_since, page.owner, since_ms - SLACK_MS):
                     shown.add(row_id)
                     yield self._event(row_id, _outbound(body), token)
             async for event in self._live(page, shown, token):

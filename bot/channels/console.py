@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from pathlib import Path
 
 from bot.gateway import Gateway
 from bot.service import ALL
@@ -52,7 +54,7 @@ def parse(raw: bytes | str, account: str, now_ms: int, *, user: str = "console",
     )
 
 
-def render(outbound: Outbound, address: str) -> list[str]:
+def render(outbound: Outbound, address: str) -> list[str]:  # noqa: ARG001 - the contract's signature
     """One of our messages as lines of text, its buttons numbered."""
     return numbered(outbound).split("\n")
 
@@ -103,3 +105,32 @@ def awaited(read: Callable[[], str | None]) -> ReadLine:
             return None
 
     return read_line
+
+
+async def converse_terminal(gateway: Gateway, user: str, community: str | None, record: Path | None) -> None:
+    """Talks in this terminal until Ctrl-D. `community`: as if its link was followed; `record`: the transcript's file.
+
+    Raises:
+        InputError("file.unwritable"): the transcript cannot be written there.
+    """
+    with ExitStack() as stack:
+        keep = None
+        if record is not None:
+            try:
+                file = stack.enter_context(record.open("w", encoding="utf-8"))
+            except OSError as exc:
+                raise InputError("file.unwritable", file=str(record), fault=exc.strerror or "") from exc
+
+            def keep(line: str) -> None:
+                print(line, file=file, flush=True)
+
+        await converse(
+            gateway,
+            user,
+            awaited(lambda: input(SAID)),
+            print,
+            record=keep,
+            start=f"/start c-{community}" if community else None,
+            explain=gateway.service.world.texts.error,
+        )
+    await gateway.close()

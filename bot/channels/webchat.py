@@ -7,13 +7,14 @@ stays the same over every retry, so that nothing is ever said twice. The session
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import re
 from typing import Any
 
 import msgspec
 
-from domain.errors import InputError
+from domain.errors import Busy, InputError
 from domain.messages import Capabilities, Inbound, Outbound
 
 NAME = "webchat"
@@ -22,6 +23,7 @@ CAPABILITIES = Capabilities(buttons=True, max_chars=4_000, per_second=1_000.0)
 
 MAX_CHARS = 4_000  #: in one text of a resident
 MAX_PAGES = 8  #: open pages of one session that hear a push
+MAX_OPEN = 1_000  #: open pages of one process; more of them still talk, but hear pushes only when they come back
 _ID = re.compile(r"[0-9A-Za-z_-]{8,64}")
 _COMMAND = re.compile(r"[a-z]{1,32}")
 
@@ -73,7 +75,7 @@ def parse(raw: bytes | dict[str, Any], account: str, now_ms: int, *, user: str =
     )
 
 
-def render(outbound: Outbound, address: str) -> dict[str, Any]:
+def render(outbound: Outbound, address: str) -> dict[str, Any]:  # noqa: ARG001 - the contract's signature
     """One of our messages as the page's JSON: text and numbered buttons."""
     return {
         "text": outbound.text,
@@ -130,7 +132,7 @@ class Page:
         self.waiting.put_nowait(None)
 
 
-class PageClosed(Exception):
+class PageClosed(Exception):  # noqa: N818 - not a fault
     """This page's stream is over; the browser comes back by itself."""
 
 
@@ -149,6 +151,15 @@ class Hub:
     def owners(self) -> tuple[bytes, ...]:
         """Whose pages are open."""
         return tuple(self._pages)
+
+    def check_room(self) -> None:
+        """Refuses when `MAX_OPEN` pages are open.
+
+        Raises:
+            Busy("gateway.full")
+        """
+        if sum(map(len, self._pages.values())) >= MAX_OPEN:
+            raise Busy("gateway.full")
 
     def open(self, owner: bytes) -> Page:
         """A new page of this owner; beyond `MAX_PAGES` the oldest one is closed."""
@@ -187,10 +198,8 @@ class Hub:
 
     async def woken(self, timeout_s: float) -> None:
         """Returns when woken, or when the time is up."""
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), timeout_s)
-        except TimeoutError:
-            pass
         self._woken.clear()
 
     def close(self) -> None:

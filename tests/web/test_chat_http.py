@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import httpx
 import pytest
@@ -21,6 +21,13 @@ EVIL = "<script>window.hit=1</script><img src=x onerror=window.hit=1>\"'&{{7*7}}
 @pytest.fixture
 def site(sqlite_service: Service) -> Iterator[Site]:
     with a_site(sqlite_service) as found:
+        yield found
+
+
+@pytest.fixture
+def either_site(service: Service) -> Iterator[Site]:
+    """On SQLite and on PostgreSQL."""
+    with a_site(service) as found:
         yield found
 
 
@@ -69,7 +76,8 @@ def test_deep_link__after_consent__has_set_the_community(site: Site) -> None:
     assert history["community"] == "肖何庄社区"
 
 
-def test_history__after_a_need__has_both_sides_in_order_and_the_buttons(site: Site) -> None:
+def test_history__after_a_need__has_both_sides_in_order_and_the_buttons(either_site: Site) -> None:
+    site = either_site
     client = agreed(site)
     replies = say(client, text="我们这儿没有车位").json()["replies"]
     history = client.get("/chat/history").json()
@@ -130,7 +138,12 @@ def test_messages__with_somebody_elses_id__are_their_own(site: Site) -> None:
 def test_history__of_another_session__is_never_shown(site: Site) -> None:
     one, other = agreed(site), agreed(site)
     say(one, text="我家楼下没有路灯")
-    for client in (other, site.client(), site.client(Cookie="buqi_chat=" + "0" * 32), site.client(Cookie="buqi_chat=x")):
+    for client in (
+        other,
+        site.client(),
+        site.client(Cookie="buqi_chat=" + "0" * 32),
+        site.client(Cookie="buqi_chat=x"),
+    ):
         assert "路灯" not in client.get("/chat/history").text
         assert "路灯" not in client.get("/chat").text
     assert "路灯" in one.get("/chat").text
@@ -146,7 +159,9 @@ def test_forgetting__empties_the_page(site: Site) -> None:
 # forged, broken and excessive requests
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "", "http://127.0.0.1:1", "http://127.0.0.1.evil.example"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "", "http://127.0.0.1:1", "http://127.0.0.1.evil.example"]
+)
 @pytest.mark.parametrize("form", [False, True])
 def test_messages__from_another_site__are_refused(site: Site, origin: str, form: bool) -> None:
     client = agreed(site)
@@ -154,8 +169,10 @@ def test_messages__from_another_site__are_refused(site: Site, origin: str, form:
     headers = {"Origin": origin} if origin else {}
     client.headers.pop("Origin")
     fields = {"id": secrets.token_hex(8), "text": "没有车位"}
-    sent = client.post("/chat/messages", data=fields, headers=headers) if form else client.post(
-        "/chat/messages", json=fields, headers=headers
+    sent = (
+        client.post("/chat/messages", data=fields, headers=headers)
+        if form
+        else client.post("/chat/messages", json=fields, headers=headers)
     )
     assert refusal(sent) == (403, "chat.origin")
     assert texts_of(client) == before
@@ -258,9 +275,9 @@ def test_form__when_refused__keeps_the_text_in_the_box(site: Site) -> None:
 # pushes
 
 
-def stream(client: httpx.Client, since: str = "", last: str | None = None) -> Iterator[tuple[str, dict[str, object]]]:
+def stream(client: httpx.Client, last: str | None = None) -> Generator[tuple[str, dict[str, object]], None, None]:
     headers = {"Last-Event-ID": last} if last else {}
-    with client.stream("GET", "/chat/events" + since, headers=headers) as response:
+    with client.stream("GET", "/chat/events", headers=headers) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
         at = ""
         for line in response.iter_lines():
@@ -270,7 +287,8 @@ def stream(client: httpx.Client, since: str = "", last: str | None = None) -> It
                 yield at, json.loads(line[6:])
 
 
-def test_events__of_a_waiting_and_a_new_push__arrive_once_and_are_marked_sent(site: Site) -> None:
+def test_events__of_a_waiting_and_a_new_push__arrive_once_and_are_marked_sent(either_site: Site) -> None:
+    site = either_site
     client, other = agreed(site), agreed(site)
     token = client.cookies["buqi_chat"]
     first = push(site, token, "请您填一份问卷\n<b>两行</b>")

@@ -159,7 +159,7 @@
 
   async function consent(item, replies) {
     const asked = replies.some((reply) => reply.buttons.some((button) => button.payload === "consent:yes"));
-    if (asked && item.text !== undefined && !load("kept")) save("kept", item.text);
+    if (asked && item.text !== undefined) save("kept", [load("kept"), item.text].filter(Boolean).join("\n").slice(0, MOST));
     const moved = item.button !== undefined && /^(in|consent):/.test(item.button);
     if (asked || !(moved || load("kept"))) return;
     const now = await history();
