@@ -20,12 +20,13 @@ from statistics import median
 
 from benchmarks.corpus import distinct_texts
 from benchmarks.load import Load, Target, has_wrk, run_load, send_all
-from benchmarks.servers import NAIVE, OURS, SECRET, Kind, Server, serving
+from benchmarks.servers import NAIVE, OURS, SECRET, Kind, Server, bot_api, serving
 from domain.catalogue import load_city
 
 RESIDENTS = 10_000
 TEXTS = 3_000
 CITY = "dezhou"
+WARM_UP = (8, 3.0)  #: connections and seconds before anything is measured: lazy imports, caches
 SETTLE_S = 40
 ROUND_IDS = 100_000_000  # update ids set aside for a round
 
@@ -91,8 +92,8 @@ def main() -> None:
     wrk = has_wrk() and arguments.driver != "own"
     print(f"load by {'wrk' if wrk else 'the own driver'}; server core {server_core}; {RESIDENTS} residents", flush=True)
     try:
-        with tempfile.TemporaryDirectory(prefix="buqi-inbound-", dir=arguments.scratch) as folder:
-            levels, lives = _measure(arguments, Path(folder), server_core, wrk)
+        with tempfile.TemporaryDirectory(prefix="buqi-inbound-", dir=arguments.scratch) as folder, bot_api() as api:
+            levels, lives = _measure(arguments, Path(folder), server_core, api, wrk)
     except KeyboardInterrupt:
         sys.exit(130)  # servers and folders are gone by now
     found = _ratios(levels, lives)
@@ -116,22 +117,23 @@ def _arguments() -> argparse.Namespace:
 
 
 def _measure(
-    arguments: argparse.Namespace, folder: Path, core: int | None, wrk: bool
+    arguments: argparse.Namespace, folder: Path, core: int | None, api: int, wrk: bool
 ) -> tuple[list[Level], list[Life]]:
     kinds = [kind for kind in (NAIVE, OURS) if arguments.only in (None, kind.name)]
     texts = distinct_texts(TEXTS)
     levels: list[Level] = []
     lives: list[Life] = []
     for kind in kinds:
-        _prepare(kind, folder, core, texts)
+        _prepare(kind, folder, core, api, texts)
     for number in range(1, arguments.rounds + 1):
         for kind in kinds:
             data = folder / f"{kind.name}-{number}"
             shutil.copytree(folder / kind.name, data)
-            with serving(kind, data, core) as server:
+            with serving(kind, data, core, api) as server:
                 target = Target(server.port, SECRET, texts, RESIDENTS)
                 first = number * ROUND_IDS
                 start_s = server.first_answer(target.request(first, target.first_resident, texts[0]))
+                run_load(target, first + 1, first, WARM_UP[0], WARM_UP[1], wrk=wrk)
                 for step, connections in enumerate(arguments.connections, 1):
                     begin = first + step * (ROUND_IDS // 20)
                     levels.append(_level(server, target, number, begin, connections, arguments.seconds, wrk))
@@ -142,12 +144,12 @@ def _measure(
     return levels, lives
 
 
-def _prepare(kind: Kind, folder: Path, core: int | None, texts: Sequence[str]) -> None:
+def _prepare(kind: Kind, folder: Path, core: int | None, api: int, texts: Sequence[str]) -> None:
     """Fills a data folder, the same for every round: each resident scans a community's code and agrees."""
     data = folder / kind.name
     data.mkdir()
     begin = time.perf_counter()
-    with serving(kind, data, core) as server:
+    with serving(kind, data, core, api) as server:
         target = Target(server.port, SECRET, texts, RESIDENTS)
         server.first_answer(target.request(1, target.first_resident - 1, "/start"))
         for first, requests in ((1_000_000, _starts(target)), (2_000_000, _agreements(target))):

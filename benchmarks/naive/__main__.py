@@ -7,7 +7,7 @@ import asyncio
 import os
 from pathlib import Path
 
-import jieba  # type: ignore[import-untyped]
+import jieba
 from aiogram import Bot, Dispatcher
 from aiogram.webhook.aiohttp_server import SimpleRequestHandler, setup_application
 from aiohttp import web

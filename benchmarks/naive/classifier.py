@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import jieba  # type: ignore[import-untyped]
-import joblib  # type: ignore[import-untyped]
-from sklearn.feature_extraction.text import TfidfVectorizer  # type: ignore[import-untyped]
-from sklearn.pipeline import Pipeline  # type: ignore[import-untyped]
-from sklearn.svm import LinearSVC  # type: ignore[import-untyped]
+import jieba
+import joblib
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import Pipeline
+from sklearn.svm import LinearSVC
 
 from benchmarks.corpus import labelled_texts
 

@@ -11,7 +11,7 @@ from aiogram.filters import CommandObject, CommandStart
 from aiogram.methods import SendMessage
 from aiogram.types import Message as TelegramMessage
 from aiogram.types import TelegramObject, Update
-from sklearn.pipeline import Pipeline  # type: ignore[import-untyped]
+from sklearn.pipeline import Pipeline
 from sqlalchemy import select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import IntegrityError
