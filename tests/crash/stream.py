@@ -45,7 +45,7 @@ class Platform:
 
     def noted(self, what: str) -> Counter[str]:
         """How often each was noted."""
-        lines = (line.split() for line in self.path.read_text().splitlines())
+        lines = (line.split(maxsplit=1) for line in self.path.read_text().splitlines())
         return Counter(line[1] for line in lines if line[0] == what)
 
 

@@ -97,7 +97,7 @@ class Sweep:
 
     def point_names(self) -> set[str]:
         """Names of the points, after `count_points`."""
-        return {name.replace("_", " ", 1) for name in self.platform.noted("name")}
+        return set(self.platform.noted("name"))
 
     def kill_at(self, stop: int) -> Outcome:
         """One case: killed at a point, recovered, run to the end."""
@@ -139,7 +139,7 @@ class Sweep:
             drive(self.service, self.script, self.platform, points, acknowledge_first=self.acknowledge_first)
             self.platform.note("points", points.count)
             for name in points.names:
-                self.platform.note("name", name.replace(" ", "_"))
+                self.platform.note("name", name)
             code = 0
         finally:
             os._exit(code)

@@ -158,7 +158,7 @@ def test_history__of_many_thousand_updates_on_sqlite__equals_the_model(
 ) -> None:
     updates = request.config.getoption("--updates")
     service = make_service(sqlite_database)
-    model = play(service, 1, updates, users=max(20, updates // 50))
+    model = play(service, 1, updates, users=min(5000, max(20, updates // 25)))
     check(service, model)
     print(f"\n{updates} updates, {len(model.accepted)} events, {len(model.residents)} residents, 0 differences")
 
@@ -169,7 +169,7 @@ def test_history__on_postgresql__equals_the_model(
 ) -> None:
     updates = request.config.getoption("--updates") // 10
     service = make_service(postgres_database)
-    check(service, play(service, 2, updates, users=max(20, updates // 50)))
+    check(service, play(service, 2, updates, users=min(5000, max(20, updates // 25))))
 
 
 @pytest.mark.parametrize("seed", range(100, 110))
