@@ -14,9 +14,11 @@ from storage.ids import new_id
 
 REST_MS = 14 * 24 * 3600 * 1000  #: nobody is invited twice within 14 days
 
-_table = t.Campaign.__table__
-assert isinstance(_table, Table)
-CAMPAIGN: Table = _table
+_campaign, _area = t.Campaign.__table__, t.Area.__table__
+assert isinstance(_campaign, Table)
+assert isinstance(_area, Table)
+CAMPAIGN: Table = _campaign
+AREA: Table = _area
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,11 @@ def _recipients(
             ~invited,
         )
     )
+
+
+def area_names(tx: Connection) -> dict[str, str]:
+    """The name of every place by its code."""
+    return {row.code: row.name for row in tx.execute(select(AREA.c.code, AREA.c.name))}
 
 
 def respondents(tx: Connection, survey: str) -> list[Respondent]:

@@ -26,6 +26,7 @@ class Option(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     value: str
     label: Name
     also: tuple[str, ...] = ()  #: other words people type for it
+    span: tuple[int, int] | None = None  #: a typed quantity from..to means this option: "65", "8分钟"
     alone: bool = False  #: cannot be chosen together with others: "none of these"
 
 

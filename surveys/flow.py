@@ -25,6 +25,7 @@ DONE = frozenset("选好了 好了 没有了 没了 就这些 不改 下一题 d
 
 _NUMERALS = {numeral: value for value, numeral in enumerate("零一二三四五六七八九十")} | {"两": 2, "〇": 0}
 _ENDS = re.compile(r"^[\s。、,]+|[\s。.!?~、,;)]+$")
+_QUANTITY = re.compile(r"([0-9]{1,4})(?:多?岁了?|来?分钟)?")
 _SEPARATORS = re.compile(r"[\s,、;/+.。和跟]+")
 
 
@@ -195,8 +196,13 @@ def _option(typed: str, options: Sequence[Option]) -> Option | None:
         if words in (clean(name) for name in names):
             return option
     number = number_of(words)
+    if number is not None and 1 <= number <= len(options):
+        return options[number - 1]
+    quantity = _QUANTITY.fullmatch(words)
+    if quantity is not None:
+        return next((o for o in options if o.span and o.span[0] <= int(quantity[1]) <= o.span[1]), None)
     if number is not None:
-        return options[number - 1] if 1 <= number <= len(options) else None
+        return None
     parts = [o for o in options if len(words) > 1 and (words in clean(o.label.zh) or words in clean(o.label.en))]
     return parts[0] if len(parts) == 1 else None
 

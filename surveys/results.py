@@ -10,7 +10,7 @@ from domain.catalogue import Catalogue, load_catalogue
 from domain.errors import InputError
 from domain.texts import Texts, load_texts
 from storage.database import Connection
-from storage.surveys import Respondent, respondents
+from storage.surveys import Respondent, area_names, respondents
 from surveys import flow
 from surveys.definition import Question, Survey
 
@@ -34,15 +34,17 @@ def results_tables(tx: Connection, surveys: Mapping[str, Survey], name: str, lan
     """
     if name not in surveys:
         raise InputError("survey.unknown", name=name[:40], known="、".join(surveys))
-    people = respondents(tx, name)
+    people, names = respondents(tx, name), area_names(tx)
     catalogue, texts = load_catalogue(), load_texts(language)
     return [
-        answers_table(surveys[name], people, catalogue, texts),
-        counts_table(surveys[name], people, catalogue, texts),
+        answers_table(surveys[name], people, names, catalogue, texts),
+        counts_table(surveys[name], people, names, catalogue, texts),
     ]
 
 
-def answers_table(survey: Survey, people: Sequence[Respondent], catalogue: Catalogue, texts: Texts) -> Table:
+def answers_table(
+    survey: Survey, people: Sequence[Respondent], names: Mapping[str, str], catalogue: Catalogue, texts: Texts
+) -> Table:
     """One row per respondent and campaign: codes and labels beside each other. Free text is masked as it was stored.
 
     The number stands for a resident within this table only; it leads back to nobody.
@@ -61,18 +63,22 @@ def answers_table(survey: Survey, people: Sequence[Respondent], catalogue: Catal
         row: list[Cell] = [
             numbers[person.resident_id],
             campaigns[person.campaign_id],
-            person.community,
+            names.get(person.community or "", person.community),
             texts("survey.status." + person.status),
         ]
         for question in survey.questions:
             value = person.answers.get(question.id)
             label = None if value is None else flow.label(question, value, catalogue, language)
+            if question.kind == "place" and label is not None:
+                label = names.get(label, label)
             row += [label] if question.kind == "text" else [_code(value), label]
         rows.append(tuple(row))
     return Table(ANSWERS, tuple(heads), tuple(rows))
 
 
-def counts_table(survey: Survey, people: Sequence[Respondent], catalogue: Catalogue, texts: Texts) -> Table:
+def counts_table(
+    survey: Survey, people: Sequence[Respondent], names: Mapping[str, str], catalogue: Catalogue, texts: Texts
+) -> Table:
     """Residents by option, with how many answered the question and how many were invited.
 
     A resident counts once, with the last campaign in which they answered.
@@ -83,7 +89,7 @@ def counts_table(survey: Survey, people: Sequence[Respondent], catalogue: Catalo
     for question in survey.questions:
         given = [_values(person.answers[question.id]) for person in last.values() if question.id in person.answers]
         title = first_line(question, texts.language)
-        for value, label in _options(question, given, catalogue, texts):
+        for value, label in _options(question, given, names, catalogue, texts):
             count = sum(value in values for values in given)
             rows.append((title, value, label, count, len(given), invited))
     keys = ("question", "value", "option", "count", "answered", "invited")
@@ -96,7 +102,9 @@ def first_line(question: Question, language: str) -> str:
     return question.text[language].splitlines()[0]
 
 
-def _options(question: Question, given: list[list[str]], catalogue: Catalogue, texts: Texts) -> list[tuple[str, str]]:
+def _options(
+    question: Question, given: list[list[str]], names: Mapping[str, str], catalogue: Catalogue, texts: Texts
+) -> list[tuple[str, str]]:
     """(code, label) of all there is to count; of places and facilities those that were named."""
     named = {value for values in given for value in values}
     if question.kind == "text":
@@ -107,7 +115,7 @@ def _options(question: Question, given: list[list[str]], catalogue: Catalogue, t
     if question.kind == "scale":
         return [(str(point), texts("survey.point", point=point)) for point in range(1, question.scale_max + 1)]
     if question.kind == "place":
-        return [(code, code) for code in sorted(named)]
+        return [(code, names.get(code, code)) for code in sorted(named)]
     return [(option.value, option.label[texts.language]) for option in question.options]
 
 

@@ -13,6 +13,7 @@ from domain.messages import Button
 from surveys import flow
 from surveys.definition import Option, Question, Survey
 
+HERE = tuple("对 是 是的 没错 这儿 这里 就这儿 就这里 就是这儿 我就住这儿 没变 还是这儿 yes here".split())
 GROUP = "@g."  #: before a group's code: opens that group of facilities
 
 
@@ -81,7 +82,8 @@ def place_options(context: Context, codes: tuple[str, ...] = ()) -> tuple[Option
     """The communities to choose from: those given, or where the resident is known to live."""
     tree = context.world.city.tree
     known = codes or ((context.community,) if context.community else ())
-    return tuple(Option(code, Name(zh=tree[code].name, en=tree[code].name)) for code in known)
+    also = () if codes else HERE
+    return tuple(Option(code, Name(zh=tree[code].name, en=tree[code].name), also) for code in known)
 
 
 def _buttons(

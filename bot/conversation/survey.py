@@ -248,7 +248,8 @@ def _own_words(stage: InSurvey, question: Question, event: Said, context: Contex
     if reading.intent in REMARKS and reading.intent_p >= ASIDE_SURE:
         return _aside(stage, event, context, "")
     room = (question.at_most or 3) - len(stage.draft)
-    heard = tuple(m for m in reading.mentions if m.leaf not in stage.draft)[:room]
+    in_order = sorted(reading.mentions, key=lambda mention: mention.start)  # the most important is said first
+    heard = tuple(mention for mention in in_order if mention.leaf not in stage.draft)[:room]
     if not heard and reading.intent == "need_report":
         heard = (Mention(OTHER_FACILITY, 0.0, 0, 0),)[:room]
     # the question makes it a need, however short the answer
@@ -305,7 +306,8 @@ def _aside(stage: InSurvey, event: Said, context: Context, fault: str) -> Step:
         effects, _ = needs_of(event.message_id, reading.needs, context.community, context, "chat")
         after, asked = questions.ask(stage, context, lead)
         return after, (keep, *effects, *_noted(receipt_lines(effects, context), context), asked)
-    if context.community and reading.intent in ASIDE and reading.intent_p >= ASIDE_SURE:
+    is_words = any(sign.isalpha() for sign in event.text)
+    if is_words and context.community and reading.intent in ASIDE and reading.intent_p >= ASIDE_SURE:
         _, answer = file_message(event.message_id, reading, context.community, context)
         after, asked = questions.ask(stage, context, lead)
         return after, (keep, *answer, asked)
@@ -362,14 +364,17 @@ def _onward(stage: InSurvey, effects: tuple[Effect, ...], says: tuple[Say, ...],
     if question is not None:
         after, asked = questions.ask(questions.at(stage, question.id), context)
         return after, (*effects, *says, asked)
-    finished = MarkInvitation(stage.campaign_id, "finished")
+    # filled in once more, an earlier run may have left answers on another branch
+    known = {*stage.answers, *(effect.question for effect in effects if isinstance(effect, RecordAnswer))}
+    left = (RecordAnswer(stage.campaign_id, q.id, None) for q in survey.questions if q.id not in known)
+    effects = (*effects, *left, MarkInvitation(stage.campaign_id, "finished"))
     thanks = say(context, "survey.thanks")
     for campaign_id, code in stage.waiting:
         if code in context.world.surveys:
             buttons, text = questions.invitation(campaign_id, context.world.surveys[code], context)
             offered = say(context, "literal", text=text, choices=buttons)
-            return Dialogue(Idle(), buttons), (*effects, finished, *says, thanks, offered)
-    return Dialogue(Idle()), (*effects, finished, *says, thanks)
+            return Dialogue(Idle(), buttons), (*effects, *says, thanks, offered)
+    return Dialogue(Idle()), (*effects, *says, thanks)
 
 
 def _retire(stage: InSurvey, gone: tuple[str, ...], context: Context) -> tuple[InSurvey, tuple[Effect, ...]]:

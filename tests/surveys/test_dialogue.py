@@ -354,3 +354,14 @@ def test_form__every_group_of_facilities__can_be_opened_by_number(talk: Talk) ->
         seen += [button.payload.rpartition(":")[2] for button in talk.buttons[:-1]]
         talk.press("回到分类")
     assert sorted(seen) == sorted(load_catalogue().facilities)
+
+
+def test_survey__filled_in_again__replaces_and_leaves_nothing_over(talk: Talk) -> None:
+    talk.begin()
+    start = talk.invited()[0].buttons[0].payload
+    talk.say("1", "5", "0", "缺食堂", "2", "0", "0", "0", "0", "4", "0", "0")
+    assert talk.answers["satisfied"] == 4
+    talk.do(button=start)
+    talk.say("1", "0", "0", "缺食堂", "1", "0", "0", "0", "0", "0", "0")
+    assert set(talk.answers) == {"place", "missing", "nature"}
+    assert talk.voices == 1
