@@ -60,9 +60,10 @@ def router(services: Services) -> APIRouter:
     def home(request: Request) -> Response:
         """What this is, and the way to the chat."""
         texts = desk.texts(request)
-        page = _templates.get_template("home.html").render(
-            t=texts, demo=services.demo, areas=services.world.city.tree.all_communities, city=services.world.city
-        )
+        tree = services.world.city.tree
+        streets = {area.code: tree.ancestor(area.code, "street") for area in tree.all_communities}
+        places = [(area.code, getattr(streets[area.code], "name", "") + area.name) for area in tree.all_communities]
+        page = _templates.get_template("home.html").render(t=texts, demo=services.demo, places=places)
         return HTMLResponse(page, headers=HEADERS)
 
     @api.get("/chat", response_class=HTMLResponse, include_in_schema=False)

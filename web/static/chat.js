@@ -8,6 +8,7 @@
   const MOST = 4000, ANSWER_MS = 20000, WAITS_MS = [1000, 2000, 4000, 8000, 15000];
   const [log, box, form, notice, offer, quick, size, where] =
     ["log", "box", "say", "notice", "offer", "quick", "size", "where"].map((id) => document.getElementById(id));
+  const head = document.querySelector("header");
   const shown = new Set(); // outbox rows already on the page
   let queue = load("queue") || []; // {id, text | button | command, argument, label}
   let stale = queue.length > 0; // what waited over a reload may already be in the history
@@ -33,6 +34,11 @@
   }
   function tell(sentence) { notice.hidden = !sentence; notice.textContent = sentence || ""; }
   function toEnd() { window.scrollTo(0, document.documentElement.scrollHeight); }
+  function toLine(line) {
+    // to the end, but never past the beginning of what is new
+    const page = document.documentElement, end = page.scrollHeight - page.clientHeight;
+    window.scrollTo(0, Math.min(end, line.getBoundingClientRect().top + window.scrollY - head.offsetHeight - 8));
+  }
 
   // the log
 
@@ -47,7 +53,7 @@
     dropChoices();
     const line = bubble("bot", reply.text);
     if (reply.buttons.length) line.append(choices(reply.buttons));
-    toEnd();
+    return line;
   }
   function choices(buttons) {
     const group = make("div", "choices");
@@ -138,7 +144,8 @@
     if (stale) {
       if (!queue.length) { stale = false; open(); }
     } else {
-      replies.forEach(answer);
+      const lines = replies.map(answer);
+      if (lines.length) toLine(lines[0]);
     }
     consent(item, replies);
     if (!events) listen();
@@ -212,7 +219,7 @@
     source.addEventListener("push", (event) => {
       heard = Number(event.lastEventId) || heard;
       const push = JSON.parse(event.data);
-      if (!shown.has(push.id)) { shown.add(push.id); answer(push); }
+      if (!shown.has(push.id)) { shown.add(push.id); toLine(answer(push)); }
     });
     source.addEventListener("error", () => {
       if (source.readyState !== EventSource.CLOSED || events !== source) return;
