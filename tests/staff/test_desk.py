@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from bot.conversation.context import World
 from bot.service import Service
 from storage import staff as rows
+from storage.database import Database
 from storage.vault import Vault
 from tests.builders import DAY_MS, NOW_MS, a_consented_resident, a_world, press, say
 from tests.staff.builders import ELSEWHERE, HERE, Bot, a_need, a_worker, an_invite, demand, labels, need_row
@@ -121,6 +126,53 @@ def test_judgement__resident_took_it_back__changes_nothing(service: Service, bot
     assert "车位" not in shown.text
     assert demand(service.database) == {}
     assert labels(service.database) == []
+
+
+def test_judgement__resident_said_no_after_the_worker_said_yes__the_resident_has_the_last_word(
+    service: Service, bot: Bot
+) -> None:
+    need_id = a_need(service, "没有车位")
+    bot.press(f"ok:{need_id}")
+    press(service, f"no:{need_row(service.database, need_id).message_id}")
+    assert need_row(service.database, need_id).status == "rejected"
+    shown = bot.press(f"ok:{need_id}")
+    assert "居民说不对" in shown.text
+    assert [button.label for button in shown.buttons] == ["下一条"]
+    assert demand(service.database) == {}
+
+
+def test_judgement__worker_said_no__the_residents_button_is_stale(service: Service, bot: Bot) -> None:
+    need_id = a_need(service, "没有车位")
+    bot.press(f"no:{need_id}")
+    handled = press(service, f"ok:{need_row(service.database, need_id).message_id}")
+    assert not handled.failed
+    assert demand(service.database) == {}
+
+
+def test_judgements__many_at_once_beside_residents__counters_stay_exact(
+    postgres_database: Database, world: World, vault: Vault, make_service: Callable[[Database], Service]
+) -> None:
+    """Four workers on the same cases while two processes file the same residents' next needs."""
+    service = make_service(postgres_database)
+    needs = [a_need(service, "没有车位", f"u{number}") for number in range(8)]
+    a_worker(postgres_database, vault)
+
+    def work(number: int) -> None:
+        chance = random.Random(number)
+        if number < 4:
+            bot = Bot(postgres_database, world, vault)
+            for _ in range(40):
+                action = chance.choice(["ok:{0}", "no:{0}", "set:{0}:bus_stop", "set:{0}:ev_charging"])
+                bot.press(action.format(chance.choice(needs)))
+        else:
+            mine = make_service(postgres_database)
+            for _ in range(40):
+                text = chance.choice(["没有车位", "没有公交", "没有车位和公交"])
+                say(mine, text, user=f"u{chance.randrange(8)}", now_ms=NOW_MS + chance.randrange(40) * DAY_MS)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+    assert demand(postgres_database)
 
 
 def test_next__queue__doubtful_first_then_newest_and_skipping_goes_on(service: Service, bot: Bot) -> None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest_asyncio
 import uvicorn
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from bot.channels.telegram_sender import LazySender
 from bot.gateway import Gateway
 from bot.service import Service
-from storage.database import Database
+from domain.messages import Outbound
+from storage import book
+from storage.database import Connection, Database
+from storage.ids import new_id
+from storage.vault import Vault
+from tests.builders import NOW_MS
 from tests.telegram_standin import TOKEN, Standin, standin
 
 SECRET = "a-secret-of-the-webhook"
@@ -69,3 +75,52 @@ def rows(database: Database, query: str) -> list[tuple[Any, ...]]:
     """Rows as they are committed."""
     with database.transaction() as tx:
         return [tuple(row) for row in tx.execute(text(query))]
+
+
+def fill(
+    database: Database,
+    vault: Vault,
+    chats: Iterable[int],
+    *,
+    channel: str = "telegram",
+    account: str = ACCOUNT,
+    **values: object,
+) -> list[int]:
+    """One resident, identity and waiting message for each chat; the messages' ids."""
+    ids = []
+    with database.transaction() as tx:
+        for chat in chats:
+            resident = {"id": new_id(NOW_MS), "created_ms": NOW_MS, "opted_out": False}
+            tx.execute(insert(book.RESIDENT), resident)
+            identity = {
+                "id": new_id(NOW_MS),
+                "resident_id": resident["id"],
+                "channel": channel,
+                "account": account,
+                "key_hash": vault.fingerprint(channel, account, str(resident["id"])),
+                "address": vault.seal(str(chat)),
+                "gone": False,
+            }
+            tx.execute(insert(book.IDENTITY), identity)
+            ids.append(queue(tx, resident["id"], identity["id"], **values))
+    return ids
+
+
+def queue(tx: Connection, resident_id: object, identity_id: object, **values: object) -> int:
+    """One waiting message."""
+    row: dict[str, object] = {
+        "id": new_id(NOW_MS),
+        "resident_id": resident_id,
+        "identity_id": identity_id,
+        "kind": "reply",
+        "body": msgspec.json.encode(Outbound("您好")),
+        "status": "ready",
+        "tries": 0,
+        "created_ms": 0,
+        "not_before_ms": 0,
+        "expires_ms": None,
+    }
+    tx.execute(insert(book.OUTBOX), row | values)
+    found = (row | values)["id"]
+    assert isinstance(found, int)
+    return found

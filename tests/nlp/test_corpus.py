@@ -1,0 +1,56 @@
+"""The corpus loads, is large enough in every class, and a broken line is named."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from domain.catalogue import Catalogue
+from domain.errors import DataFileError
+from nlp.corpus import Sample, load_corpus, parse
+
+GOOD = "need_report\tchat\twang-71f\t俺们[bus_stop:too_far|坐车得走二里地]\n"
+
+
+def test_corpus__every_facility_and_intent__has_forty_messages(samples: list[Sample], catalogue: Catalogue) -> None:
+    leaves = Counter(leaf for sample in samples for leaf in {span.leaf for span in sample.spans})
+    intents = Counter(sample.intent for sample in samples)
+    assert {leaf: leaves[leaf] for leaf in catalogue.leaves if leaves[leaf] < 40} == {}
+    assert {intent: intents[intent] for intent in catalogue.intents if intents[intent] < 40} == {}
+
+
+def test_corpus__intent_carries_no_facility__no_marks(samples: list[Sample], catalogue: Catalogue) -> None:
+    bare = {code for code, intent in catalogue.intents.items() if intent.carries_leaf == "no"}
+    assert [sample.text for sample in samples if sample.intent in bare and sample.spans] == []
+
+
+def test_parse__two_marks__spans_of_the_bare_text() -> None:
+    text, spans = parse("下班[car_parking:insufficient|没地儿停]，[bus_stop|公交也少]")
+    assert text == "下班没地儿停，公交也少"
+    assert [(span.leaf, span.nature, text[span.start : span.end]) for span in spans] == [
+        ("car_parking", "insufficient", "没地儿停"),
+        ("bus_stop", None, "公交也少"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("need_report\tchat\t没地儿停", "3 columns"),
+        ("need\tchat\twang-71f\t没地儿停", "unknown intent"),
+        ("need_report\tspoken\twang-71f\t没地儿停", "unknown register"),
+        ("need_report\tchat\twang-71f\t[parking|没地儿停]", "unknown facility"),
+        ("need_report\tchat\twang-71f\t[car_parking:few|没地儿停]", "unknown nature"),
+        ("need_report\tchat\twang-71f\t[car_parking|没地儿停", "not closed"),
+        ("need_report\tchat\t\t没地儿停", "empty"),
+    ],
+)
+def test_load_corpus__broken_line__names_file_line_and_fault(
+    tmp_path: Path, catalogue: Catalogue, line: str, fault: str
+) -> None:
+    (tmp_path / "needs.tsv").write_text(GOOD + line + "\n", encoding="utf-8")
+    with pytest.raises(DataFileError) as caught:
+        load_corpus(catalogue, tmp_path)
+    assert caught.value.params["file"] == "nlp/corpus/needs.tsv"
+    assert caught.value.params["key"] == "line 2"
+    assert fault in str(caught.value.params["fault"])

@@ -1,0 +1,69 @@
+"""Danger now is recognised; the past, the possible, the wished for and figures of speech are not."""
+
+import pytest
+
+from domain.catalogue import Catalogue
+from nlp import emergency
+from nlp.corpus import Sample
+from nlp.normalise import normalise
+from nlp.reader import Reader
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("着火了！5号楼", "fire"),
+        ("屋里有煤气味", "gas_leak"),
+        ("家里一股煤气味，想顺便改造管道", "gas_leak"),
+        ("俺爹晕倒了咋办", "medical"),
+        ("楼下打起来了", "police"),
+        ("孩子丢了快帮忙找", "police"),
+        ("路口撞车了有人躺着", "traffic"),
+        ("电梯里困着人", "elevator_trapped"),
+        ("俺娘俩被关电梯里出不来了", "elevator_trapped"),
+        ("电线掉地上了滋滋冒火花", "building_danger"),
+        ("路边井盖没了，差点掉进去", "building_danger"),
+        ("不想活了", "self_harm"),
+    ],
+)
+def test_read__danger_now__kind_of_emergency(reader: Reader, text: str, kind: str) -> None:
+    reading = reader.read(text)
+    assert (reading.intent, reading.emergency, reading.mentions) == ("emergency", kind, ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "找不着车位急死了",
+        "孩子没处玩快把我累死了",
+        "小区门口那家店火了，天天堵车",
+        "想改造燃气管道",
+        "去年三号楼着火，消防车进不来，盼着修消防通道",
+        "万一着火消防车都进不来",
+        "希望社区搞个防火演练",
+        "想给电梯加装应急按钮",
+        "小区没有电梯，老人下不来楼",
+    ],
+)
+def test_read__no_danger_now__no_emergency(reader: Reader, text: str) -> None:
+    assert reader.read(text).emergency is None
+
+
+def test_find__triggers_of_the_catalogue__each_is_recognised(catalogue: Catalogue) -> None:
+    missed = [
+        (code, trigger)
+        for code, kind in catalogue.emergency.items()
+        for trigger in kind.triggers
+        if emergency.find(trigger) is None
+    ]
+    assert missed == []
+    assert set(emergency.KINDS) == set(catalogue.emergency)
+
+
+def test_find__whole_corpus__few_missed_and_few_false(samples: list[Sample], reader: Reader) -> None:
+    danger = [sample for sample in samples if sample.intent == "emergency"]
+    others = [sample for sample in samples if sample.intent != "emergency"]
+    found = [reading.emergency for reading in reader.read_many([sample.text for sample in danger])]
+    false = [sample.text for sample in others if emergency.find(normalise(sample.text).text)]
+    assert sum(kind is not None for kind in found) >= 0.95 * len(danger)
+    assert len(false) <= 0.01 * len(others)

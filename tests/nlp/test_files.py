@@ -1,0 +1,55 @@
+"""Whole files: labelling, measuring, and the measurement on real messages where they are at hand."""
+
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from nlp.classify import classify_file
+from nlp.evaluate import evaluate_file, render
+from nlp.reader import Reader
+
+REAL = os.environ.get("BUQI_EVAL_DIR")
+
+
+def test_classify_file__two_good_lines_and_two_broken__labels_and_counts(reader: Reader) -> None:
+    source = io.StringIO('{"id": 7, "text": "俺们小区没车位，电话13812345678"}\nnonsense\n{"id": 8}\n\n{"id": "b", "text": "着火了"}\n')
+    sink, faults = io.StringIO(), []
+    count = classify_file(reader, source, sink, lambda number, fault: faults.append(number))
+    first, second = map(json.loads, sink.getvalue().splitlines())
+    assert (count, faults) == (2, [2, 3])
+    assert (first["id"], first["intent"], first["needs"][0]["leaf"]) == (7, "need_report", "car_parking")
+    assert first["masked"] == "俺们小区没车位，电话[电话]"
+    assert (second["id"], second["emergency"], second["needs"]) == ("b", "fire", [])
+
+
+def test_evaluate_file__labels_and_disagreements__scores_what_is_agreed(reader: Reader) -> None:
+    rows = [
+        {"text": "俺们小区没车位", "intent": "need_report", "leaves": ["car_parking"]},
+        {"text": "小区没有健身器材", "intent": "need_report", "needs": [{"leaf": "fitness_equipment"}]},
+        {"text": "你好", "intent": None, "leaves": []},
+        {"text": "谢谢", "intent": "objection", "leaves": None},
+    ]
+    source = io.StringIO("\n".join(json.dumps(row) for row in rows) + "\n{broken\n")
+    result = evaluate_file(reader, source)
+    assert (result.messages, result.faults) == (4, 1)
+    assert (result.intent.right, result.intent.n) == (2, 3)
+    assert (result.first_leaf.right, result.first_leaf.n) == (2, 2)
+    assert (result.first_leaf_or_none.right, result.first_leaf_or_none.n) == (3, 3)
+    assert result.intent_confusions == [("objection", "thanks", 1)]
+    assert result.leaf_f1 == result.need_f1 == 1.0
+    assert "objection read as thanks: 1" in render(result)
+
+
+@pytest.mark.skipif(REAL is None, reason="BUQI_EVAL_DIR is not set: no real messages at hand")
+def test_evaluate_file__real_messages__seventy_percent(reader: Reader) -> None:
+    assert REAL is not None
+    with (Path(REAL) / "real_dev.jsonl").open(encoding="utf-8") as source:
+        result = evaluate_file(reader, source)
+    with (Path(REAL) / "out_of_scope_dev.jsonl").open(encoding="utf-8") as source:
+        foreign = reader.read_many([json.loads(line)["text"] for line in source])
+    assert result.first_leaf.rate >= 0.70
+    assert result.intent.rate >= 0.65
+    assert sum(reading.intent == "need_report" for reading in foreign) / len(foreign) < 0.07
