@@ -28,6 +28,7 @@ from storage.vault import Vault
 IN_FLIGHT = 20  #: messages of one account between claim and result: as many may be unknown after a crash
 PER_SECOND = 30  #: messages of one account in any second (https://core.telegram.org/bots/faq, broadcasting)
 WINDOW_S = 1.0005  #: half a millisecond more than a second: timers are early as often as late
+GAP_S = 0.025  #: between two turns: thirty at once arrive as more than thirty in some other second
 AHEAD_S = 0.35  #: what may start within this time is claimed now, so that pacing never waits for a commit
 CHAT_PAUSE_S = 1.05
 SEND_LIMIT_S = 60.0
@@ -77,9 +78,10 @@ class Pacer:
         try:
             async with self._queue:
                 while self.held_s() == 0:
-                    full = len(self._log) == self._per_second
-                    wait_s = self._log[0] + WINDOW_S - self._monotonic() if full else 0.0
-                    if wait_s <= 0:
+                    next_at = self._log[-1] + GAP_S if self._log else 0.0
+                    if len(self._log) == self._per_second:
+                        next_at = max(next_at, self._log[0] + WINDOW_S)
+                    if (wait_s := next_at - self._monotonic()) <= 0:
                         self._log.append(self._monotonic())
                         return True
                     await self._sleep(wait_s)
@@ -172,7 +174,7 @@ class Outbox:
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             elif any(lane.results for lane in self._lanes):
                 continue
-            elif any(lane.resting for lane in self._lanes) and not any(lane.pacer.held_s() for lane in self._lanes):
+            elif wait_s <= CHAT_PAUSE_S and not any(lane.pacer.held_s() for lane in self._lanes):
                 await self._sleep(wait_s)
             else:
                 return

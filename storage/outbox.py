@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select, update
 
 from storage.book import IDENTITY, OUTBOX
 
@@ -58,11 +58,11 @@ def claim(
         "kind": kind,
         "now": now_ms,
         "not_to": list(not_to),
-        "most": 2 * limit,
+        "most": limit,
     }
     due: dict[int, Due] = {}
     for row in tx.execute(query, facts):
-        if row.identity_id not in due and len(due) < limit:
+        if row.identity_id not in due:
             due[row.identity_id] = Due(*row)
     if due:
         tx.execute(_CLAIM, [{"row": item.id, "until": now_ms + CLAIM_MS} for item in due.values()])
@@ -169,7 +169,7 @@ def mark(tx: Connection, row_ids: Sequence[int], now_ms: int) -> None:
 def counts_by_status(tx: Connection) -> dict[str, int]:
     """How many messages are ready, sent, unknown, ..."""
     query = select(OUTBOX.c.status, func.count()).group_by(OUTBOX.c.status)
-    return dict(tx.execute(query).tuples().all())
+    return {str(row[0]): int(row[1]) for row in tx.execute(query)}
 
 
 def _mark(tx: Connection, row_ids: Sequence[int], values: dict[str, object]) -> None:
@@ -192,7 +192,10 @@ _OLDER_REPLY = (
         _OLDER.c.identity_id == OUTBOX.c.identity_id,
         _OLDER.c.kind == "reply",
         _OLDER.c.status.in_(("ready", "sending")),
-        _OLDER.c.created_ms < OUTBOX.c.created_ms,
+        or_(
+            _OLDER.c.created_ms < OUTBOX.c.created_ms,
+            and_(_OLDER.c.created_ms == OUTBOX.c.created_ms, _OLDER.c.id < OUTBOX.c.id),
+        ),
     )
     .correlate(OUTBOX)
     .exists()
