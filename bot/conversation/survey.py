@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.conversation import questions
+from bot.conversation import answers, questions
 from bot.conversation.context import Context
 from bot.conversation.effects import (
     Effect,
-    FileNeed,
     FileRemark,
     KeepMessage,
     MarkInvitation,
     RecordAnswer,
-    RetractNeed,
-    Say,
     SetCommunity,
     SetSurveys,
 )
 from bot.conversation.events import Invited, Said
-from bot.conversation.needs import LIVE, REMARKS, file_message, needs_of, receipt_lines
+from bot.conversation.needs import REMARKS, file_message, needs_of, receipt_lines
 from bot.conversation.say import say
 from bot.conversation.state import AskCommunity, Dialogue, Filed, Idle, InSurvey
 from domain.catalogue import OTHER_FACILITY
@@ -34,7 +31,6 @@ from surveys.definition import Question
 
 Step = tuple[Dialogue, tuple[Effect, ...]]
 
-BY_CHOICE = "choice"  #: as a reading's model: chosen from a list, nothing was guessed
 MAX_PLACES = 6
 
 #: Intents whose own answer is given before the question is asked again.
@@ -83,8 +79,8 @@ def stop(dialogue: Dialogue, _context: Context) -> tuple[Effect, ...]:
 
 def ask_again(_dialogue: Dialogue, stage: InSurvey, context: Context) -> Step:
     """The question that was asked last, once more."""
-    if _question(stage, context) is None:
-        return _gone(stage, context)
+    if answers.current(stage, context) is None:
+        return answers.gone(stage, context)
     after, question = questions.ask(stage, context)
     return after, (question,)
 
@@ -102,10 +98,10 @@ def pressed(dialogue: Dialogue, rest: str, context: Context) -> Step:
     if question_id in ("@start", "@later", "@off"):
         return _invitation_pressed(dialogue, campaign_id, question_id, value, context)
     stage = dialogue.stage
-    if not isinstance(stage, InSurvey) or _question(stage, context) is None:
+    if not isinstance(stage, InSurvey) or answers.current(stage, context) is None:
         return dialogue, (say(context, "survey.over"),)
     if stage.campaign_id != campaign_id or stage.question != question_id:
-        return _again(stage, context, context.world.texts("survey.stale"))
+        return answers.again(stage, context, context.world.texts("survey.stale"))
     return _chosen(stage, value, context)
 
 
@@ -119,7 +115,7 @@ def _invitation_pressed(dialogue: Dialogue, campaign_id: int, move: str, code: s
     if isinstance(stage, InSurvey):
         if stage.campaign_id == campaign_id and move == "@start":
             return ask_again(dialogue, stage, context)
-        return _again(stage, context, context.world.texts("survey.this_first"))
+        return answers.again(stage, context, context.world.texts("survey.this_first"))
     if move == "@later":
         return Dialogue(stage, others), (say(context, "survey.later_ok", choices=others),)
     survey = context.world.surveys.get(code)
@@ -135,11 +131,11 @@ def _invitation_pressed(dialogue: Dialogue, campaign_id: int, move: str, code: s
 
 def _chosen(stage: InSurvey, value: str, context: Context) -> Step:
     """A value or a move of the question that is being asked."""
-    question = _asked(stage, context)
+    question = answers.asked(stage, context)
     if value == "@skip":
-        return _skip(stage, context)
+        return answers.skip(stage, context)
     if value == "@done":
-        return _done(stage, context)
+        return answers.done(stage, context)
     if question.facilities:
         return _facility_pressed(stage, question, value, context)
     if question.kind == "multiple":
@@ -149,14 +145,14 @@ def _chosen(stage: InSurvey, value: str, context: Context) -> Step:
     if question.kind == "scale":
         point = flow.number_of(value)
         good = point is not None and 1 <= point <= question.scale_max
-        return _answered(stage, point, (), context) if good else _stale(stage, context)
+        return answers.answered(stage, point, (), context) if good else _stale(stage, context)
     if value not in {option.value for option in question.options}:
         return _stale(stage, context)
-    return _answered(stage, value, (), context)
+    return answers.answered(stage, value, (), context)
 
 
 def _stale(stage: InSurvey, context: Context) -> Step:
-    return _again(stage, context, context.world.texts("survey.stale"))
+    return answers.again(stage, context, context.world.texts("survey.stale"))
 
 
 def _toggled(stage: InSurvey, question: Question, value: str, context: Context) -> Step:
@@ -165,16 +161,16 @@ def _toggled(stage: InSurvey, question: Question, value: str, context: Context) 
     if value not in options:
         return _stale(stage, context)
     if options[value].alone:
-        return _answered(stage, [value], (), context)
+        return answers.answered(stage, [value], (), context)
     draft = tuple(v for v in stage.draft if v != value) if value in stage.draft else (*stage.draft, value)
     try:
         flow.check_choice(question, list(draft))
     except InputError as error:
-        return _again(stage, context, context.world.texts.error(error))
+        return answers.again(stage, context, context.world.texts.error(error))
     picked = msgspec.structs.replace(stage, draft=draft)
     if not draft:
-        return _again(picked, context, "")
-    return _again(picked, context, _so_far(question, draft, context))
+        return answers.again(picked, context, "")
+    return answers.again(picked, context, _so_far(question, draft, context))
 
 
 def _so_far(question: Question, draft: tuple[str, ...], context: Context) -> str:
@@ -193,22 +189,22 @@ def _facility_pressed(stage: InSurvey, question: Question, value: str, context: 
     draft = tuple(v for v in stage.draft if v != value) if value in stage.draft else (*stage.draft, value)
     mentions = tuple(Mention(leaf, 1.0, 0, 0) for leaf in draft)
     name = catalogue.leaf_name(value, context.world.texts.language)
-    reading = Reading("need_report", 1.0, mentions, None, name, BY_CHOICE)
+    reading = Reading("need_report", 1.0, mentions, None, name, answers.BY_CHOICE)
     # the kept choice has no message of its own: it shares the number of its first need, in another table
     message = Said(name, reading, context.fresh[0][0]) if context.fresh else None
     picked = msgspec.structs.replace(stage, draft=draft)
-    picked, effects, lines = _file(picked, message, mentions, context)
+    picked, effects, lines = answers.file_needs(picked, message, mentions, context)
     if not draft:
-        answers = {q: v for q, v in stage.answers.items() if q != question.id}
-        cleared = msgspec.structs.replace(picked, answers=answers)
+        others = {q: v for q, v in stage.answers.items() if q != question.id}
+        cleared = msgspec.structs.replace(picked, answers=others)
         after, asked = questions.ask(cleared, context)
         return after, (*effects, RecordAnswer(stage.campaign_id, question.id, None), asked)
     if len(draft) >= (question.at_most or len(catalogue.facilities)):
-        return _answered(picked, list(draft), (*effects, *_noted(lines, context)), context)
-    answers = {**stage.answers, question.id: list(draft)}
+        return answers.answered(picked, list(draft), (*effects, *answers.noted(lines, context)), context)
+    so_far = {**stage.answers, question.id: list(draft)}
     recorded = RecordAnswer(stage.campaign_id, question.id, list(draft))
     lead = "\n".join([*lines, _so_far(question, draft, context)])
-    after, asked = questions.ask(msgspec.structs.replace(picked, answers=answers), context, lead)
+    after, asked = questions.ask(msgspec.structs.replace(picked, answers=so_far), context, lead)
     return after, (*effects, recorded, asked)
 
 
@@ -217,16 +213,16 @@ def _facility_pressed(stage: InSurvey, question: Question, value: str, context: 
 
 def said(_dialogue: Dialogue, stage: InSurvey, event: Said, context: Context) -> Step:
     """A typed answer, a move, or something else that has to be heard before the survey goes on."""
-    question = _question(stage, context)
+    question = answers.current(stage, context)
     if question is None:
-        return _gone(stage, context)
+        return answers.gone(stage, context)
     typed = flow.clean(event.text)
     if typed in flow.BACK:
-        return _back(stage, context)
+        return answers.back(stage, context)
     if typed in flow.SKIP:
-        return _skip(stage, context)
+        return answers.skip(stage, context)
     if typed in flow.DONE and (stage.draft or question.id in stage.answers):
-        return _done(stage, context)
+        return answers.done(stage, context)
     if question.facilities:
         return _own_words(stage, question, event, context)
     if question.kind == "text":
@@ -239,7 +235,7 @@ def said(_dialogue: Dialogue, stage: InSurvey, event: Said, context: Context) ->
             value = flow.check_choice(question, list(dict.fromkeys([*stage.draft, *value])))
     except InputError as error:
         return _aside(stage, event, context, context.world.texts.error(error))
-    return _answered(stage, value, (), context)
+    return answers.answered(stage, value, (), context)
 
 
 def _own_words(stage: InSurvey, question: Question, event: Said, context: Context) -> Step:
@@ -256,9 +252,9 @@ def _own_words(stage: InSurvey, question: Question, event: Said, context: Contex
     as_need = msgspec.structs.replace(reading, intent="need_report") if heard else reading
     mentions = (*(Mention(leaf, 1.0, 0, 0) for leaf in stage.draft), *heard)
     message = Said(event.text, as_need, event.message_id)
-    filed, effects, lines = _file(stage, message, mentions, context)
+    filed, effects, lines = answers.file_needs(stage, message, mentions, context)
     value = [m.leaf for m in mentions if m.leaf != OTHER_FACILITY] + [flow.OWN_WORDS + reading.masked]
-    return _answered(filed, value, (*effects, *_noted(lines, context)), context)
+    return answers.answered(filed, value, (*effects, *answers.noted(lines, context)), context)
 
 
 def _text(stage: InSurvey, question: Question, event: Said, context: Context) -> Step:
@@ -266,17 +262,17 @@ def _text(stage: InSurvey, question: Question, event: Said, context: Context) ->
     keep = KeepMessage(event.message_id, event.text, reading, "survey")
     effects: tuple[Effect, ...] = (keep,)
     if question.needs and reading.needs:
-        stage, effects, lines = _file(stage, event, reading.needs, context)
-        effects = (*effects, *_noted(lines, context))
+        stage, effects, lines = answers.file_needs(stage, event, reading.needs, context)
+        effects = (*effects, *answers.noted(lines, context))
     elif question.needs and reading.intent in REMARKS and context.community:
         remarks = (FileRemark(event.message_id, m, reading.intent, context.community) for m in reading.mentions)
         effects = (keep, *remarks)
-    return _answered(stage, reading.masked, effects, context)
+    return answers.answered(stage, reading.masked, effects, context)
 
 
 def _place_said(stage: InSurvey, event: Said, context: Context) -> Step:
     try:
-        typed = flow.parse(_asked(stage, context), event.text, questions.place_options(context))
+        typed = flow.parse(answers.asked(stage, context), event.text, questions.place_options(context))
         return _place(stage, str(typed), context)
     except InputError:
         pass
@@ -294,7 +290,7 @@ def _place_said(stage: InSurvey, event: Said, context: Context) -> Step:
 
 def _place(stage: InSurvey, code: str, context: Context) -> Step:
     moved = () if code == context.community else (SetCommunity(code),)
-    return _answered(stage, code, moved, msgspec.structs.replace(context, community=code))
+    return answers.answered(stage, code, moved, msgspec.structs.replace(context, community=code))
 
 
 def _aside(stage: InSurvey, event: Said, context: Context, fault: str) -> Step:
@@ -305,138 +301,14 @@ def _aside(stage: InSurvey, event: Said, context: Context, fault: str) -> Step:
     if context.community and _is_need(reading):
         effects, _ = needs_of(event.message_id, reading.needs, context.community, context, "chat")
         after, asked = questions.ask(stage, context, lead)
-        return after, (keep, *effects, *_noted(receipt_lines(effects, context), context), asked)
+        return after, (keep, *effects, *answers.noted(receipt_lines(effects, context), context), asked)
     is_words = any(sign.isalpha() for sign in event.text)
     if is_words and context.community and reading.intent in ASIDE and reading.intent_p >= ASIDE_SURE:
         _, answer = file_message(event.message_id, reading, context.community, context)
         after, asked = questions.ask(stage, context, lead)
         return after, (keep, *answer, asked)
-    return _again(stage, context, fault)
+    return answers.again(stage, context, fault)
 
 
 def _is_need(reading: Reading) -> bool:
     return any(mention.p >= CONFIDENT for mention in reading.needs)
-
-
-# moving on
-
-
-def _answered(stage: InSurvey, value: object, effects: tuple[Effect, ...], context: Context) -> Step:
-    """Records the answer, retires those of branches no longer taken, and asks what follows."""
-    survey = context.world.surveys[stage.survey]
-    answers = {**stage.answers, stage.question: value}
-    recorded = RecordAnswer(stage.campaign_id, stage.question, value)
-    stage, retiring = _retire(msgspec.structs.replace(stage, answers=answers), flow.retired(survey, answers), context)
-    return _onward(stage, (*_writes(effects), recorded, *retiring), _says(effects), context)
-
-
-def _skip(stage: InSurvey, context: Context) -> Step:
-    question = _asked(stage, context)
-    if question.required:
-        return _again(stage, context, context.world.texts("error.survey.required"))
-    survey = context.world.surveys[stage.survey]
-    answers = {q: v for q, v in stage.answers.items() if q != question.id}
-    gone = (question.id, *flow.retired(survey, answers))
-    stage, retiring = _retire(msgspec.structs.replace(stage, answers=answers), gone, context)
-    return _onward(stage, retiring, (), context)
-
-
-def _done(stage: InSurvey, context: Context) -> Step:
-    """On with what was picked at this visit, or with the earlier answer."""
-    value = list(stage.draft) if stage.draft else stage.answers.get(stage.question)
-    if value is None:
-        return _again(stage, context, context.world.texts("survey.choose_first"))
-    return _answered(stage, value, (), context)
-
-
-def _back(stage: InSurvey, context: Context) -> Step:
-    survey = context.world.surveys[stage.survey]
-    before = flow.previous(survey, stage.question, stage.answers)
-    if before is None:
-        return _again(stage, context, context.world.texts("survey.is_first"))
-    after, asked = questions.ask(questions.at(stage, before.id), context)
-    return after, (asked,)
-
-
-def _onward(stage: InSurvey, effects: tuple[Effect, ...], says: tuple[Say, ...], context: Context) -> Step:
-    survey = context.world.surveys[stage.survey]
-    question = flow.following(survey, stage.question, stage.answers)
-    if question is not None:
-        after, asked = questions.ask(questions.at(stage, question.id), context)
-        return after, (*effects, *says, asked)
-    # filled in once more, an earlier run may have left answers on another branch
-    known = {*stage.answers, *(effect.question for effect in effects if isinstance(effect, RecordAnswer))}
-    left = (RecordAnswer(stage.campaign_id, q.id, None) for q in survey.questions if q.id not in known)
-    effects = (*effects, *left, MarkInvitation(stage.campaign_id, "finished"))
-    thanks = say(context, "survey.thanks")
-    for campaign_id, code in stage.waiting:
-        if code in context.world.surveys:
-            buttons, text = questions.invitation(campaign_id, context.world.surveys[code], context)
-            offered = say(context, "literal", text=text, choices=buttons)
-            return Dialogue(Idle(), buttons), (*effects, *says, thanks, offered)
-    return Dialogue(Idle()), (*effects, *says, thanks)
-
-
-def _retire(stage: InSurvey, gone: tuple[str, ...], context: Context) -> tuple[InSurvey, tuple[Effect, ...]]:
-    """Takes answers back, with the needs that came from them."""
-    answers = {q: v for q, v in stage.answers.items() if q not in gone}
-    needs = {q: ids for q, ids in stage.needs.items() if q not in gone}
-    live = {need.need_id for need in context.own_needs if need.status in LIVE}
-    retracted = [RetractNeed(i, "withdrawn") for q in gone for i in stage.needs.get(q, ()) if i in live]
-    taken = [RecordAnswer(stage.campaign_id, q, None) for q in gone]
-    return msgspec.structs.replace(stage, answers=answers, needs=needs), (*retracted, *taken)
-
-
-def _file(
-    stage: InSurvey, message: Said | None, mentions: tuple[Mention, ...], context: Context
-) -> tuple[InSurvey, tuple[Effect, ...], list[str]]:
-    """Makes the needs of the current question be exactly `mentions`: new ones filed, vanished ones taken back.
-
-    Returns the stage, the effects and a receipt line per new need.
-    """
-    earlier = [n for n in context.own_needs if n.need_id in stage.needs.get(stage.question, ()) and n.status in LIVE]
-    wanted = {mention.leaf for mention in mentions}
-    kept = [need for need in earlier if need.leaf in wanted]
-    retracted = [RetractNeed(need.need_id, "withdrawn") for need in earlier if need.leaf not in wanted]
-    new = tuple(mention for mention in mentions if mention.leaf not in {need.leaf for need in kept})
-    filed: list[FileNeed] = []
-    effects: list[Effect] = [*retracted]
-    if message is not None and (new or message.reading.model != BY_CHOICE):
-        effects.append(KeepMessage(message.message_id, message.text, message.reading, "survey"))
-    if message is not None and context.community:
-        filed, _ = needs_of(message.message_id, new, context.community, context, "survey")
-        effects += filed
-    ids = (*(need.need_id for need in kept), *(effect.need_id for effect in filed))
-    stage = msgspec.structs.replace(stage, needs={**stage.needs, stage.question: ids})
-    return stage, tuple(effects), receipt_lines(filed, context)
-
-
-def _noted(lines: list[str], context: Context) -> tuple[Say, ...]:
-    return (say(context, "literal", text="\n".join([context.world.texts("survey.noted"), *lines])),) if lines else ()
-
-
-def _says(effects: tuple[Effect, ...]) -> tuple[Say, ...]:
-    return tuple(effect for effect in effects if isinstance(effect, Say))
-
-
-def _writes(effects: tuple[Effect, ...]) -> tuple[Effect, ...]:
-    return tuple(effect for effect in effects if not isinstance(effect, Say))
-
-
-def _question(stage: InSurvey, context: Context) -> Question | None:
-    """The question being asked; None when the survey's file no longer has it."""
-    survey = context.world.surveys.get(stage.survey)
-    return next((q for q in survey.questions if q.id == stage.question), None) if survey else None
-
-
-def _asked(stage: InSurvey, context: Context) -> Question:
-    return context.world.surveys[stage.survey].question(stage.question)
-
-
-def _again(stage: InSurvey, context: Context, lead: str) -> Step:
-    after, asked = questions.ask(stage, context, lead)
-    return after, (asked,)
-
-
-def _gone(stage: InSurvey, context: Context) -> Step:
-    return Dialogue(Idle()), (MarkInvitation(stage.campaign_id, "stopped"), say(context, "survey.over"))
