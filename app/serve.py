@@ -161,8 +161,9 @@ def serve(app: App, host: str, port: int, on_ready: Callable[[int], None] = lamb
     Raises:
         ConfigError("serve.port"): the port is taken.
     """
+    root = Root(app)
     config = uvicorn.Config(
-        Root(app),
+        root,
         host=host,
         port=port,
         loop="uvloop",
@@ -176,7 +177,7 @@ def serve(app: App, host: str, port: int, on_ready: Callable[[int], None] = lamb
         timeout_graceful_shutdown=8,
         limit_concurrency=2000,
     )
-    server = _Server(config, app, on_ready)
+    server = _Server(config, app, root.hub, on_ready)
     try:
         server.run()
     except SystemExit as exc:
@@ -188,9 +189,10 @@ def serve(app: App, host: str, port: int, on_ready: Callable[[int], None] = lamb
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, app: App, on_ready: Callable[[int], None]) -> None:
+    def __init__(self, config: uvicorn.Config, app: App, hub: Hub, on_ready: Callable[[int], None]) -> None:
         super().__init__(config)
         self._app = app
+        self._hub = hub
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[Any] | None = None) -> None:
@@ -200,3 +202,7 @@ class _Server(uvicorn.Server):
             control.announce(self._app.settings.data_dir, port)
             log.info("serve.ready", port=port, pid=os.getpid())
             self._on_ready(port)
+
+    async def shutdown(self, sockets: list[Any] | None = None) -> None:
+        self._hub.close()  # open event streams would hold the server until its patience ends
+        await super().shutdown(sockets)
