@@ -78,28 +78,32 @@ class Poller:
         for result in results:
             if isinstance(result, BaseException):
                 raise result
+        for result in results:
+            if isinstance(result, bytes):
+                await note_membership(self.gateway, self.sender.account, result)
         if updates:
             self.offset = max(int(update["update_id"]) for update in updates) + 1
         return len(updates)
 
-    async def _take(self, update: dict[str, Any]) -> None:
+    async def _take(self, update: dict[str, Any]) -> bytes | None:
+        """One update stored; those that are no message come back, to be looked at after the messages before them."""
         raw = msgspec.json.encode(update)
         try:
             inbound = parse(raw, self.sender.account, self.gateway.clock())
         except InputError:  # would come back for ever
             self.malformed += 1
             log.warning("telegram.malformed")
-            return
+            return None
         if inbound is None:
             self.ignored += 1
-            await note_membership(self.gateway, self.sender.account, raw)
-            return
+            return raw
         await self.gateway.receive(inbound)
         self.accepted += 1
         if inbound.callback_id:
             task = asyncio.create_task(self.sender.acknowledge(inbound.callback_id))
             self._background.add(task)
             task.add_done_callback(self._background.discard)
+        return None
 
     async def _attempt(self, step: Callable[[], Awaitable[object]]) -> None:
         """One step; after a fault a pause that doubles, or as long as Telegram says."""

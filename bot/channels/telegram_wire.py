@@ -7,7 +7,8 @@ do not know loses the batch around it. https://core.telegram.org/bots/api#update
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -29,6 +30,7 @@ UNREADABLE = (
 
 _COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@[A-Za-z0-9_]+)?(?:\s+(.*))?", re.DOTALL)
 
+T = TypeVar("T")
 Whole = Annotated[int, msgspec.Meta(ge=-(1 << 53), le=1 << 53)]  #: "at most 52 significant bits"
 
 
@@ -140,9 +142,13 @@ def render(outbound: Outbound, address: str) -> list[dict[str, Any]]:
 def _read(raw: bytes) -> _Update:
     if len(raw) > MAX_BODY:
         raise InputError("telegram.body", fault=f"> {MAX_BODY} bytes")
+    return _decoded(_decode, raw)
+
+
+def _decoded(decode: Callable[[bytes], T], raw: bytes) -> T:
     try:
-        return _decode(raw)
-    except (ValueError, RecursionError) as exc:
+        return decode(raw)
+    except (ValueError, RecursionError) as exc:  # bad UTF-8 in a name that is skipped shows only when it is read
         raise InputError("telegram.body", fault=type(exc).__name__) from exc
 
 
@@ -166,7 +172,7 @@ def _said(update: _Update, message: _Message, raw: bytes, account: str, now_ms: 
 
 def _kind(raw: bytes) -> str | None:
     """What a message without words holds; None for service messages ("pinned", "timer changed")."""
-    present = _decode_raw(_decode_raw(raw)["message"])
+    present = _decoded(_decode_raw, bytes(_decoded(_decode_raw, raw)["message"]))
     return next((kind for kind in UNREADABLE if kind in present), None)
 
 
