@@ -132,11 +132,12 @@ class Service:
             else:
                 print_ = self.vault.fingerprint(inbound.channel, inbound.account, inbound.user)
                 waiting.append((index, (inbound.channel, inbound.account, print_)))
+        book.lock([who for _, who in waiting])
         while waiting:
             wave, later = _wave(waiting, batch)
             for index, result in self._wave(book, wave, batch, readings, now_ms):
                 handled[index] = result
-            book.write()
+            book.write_rows()
             again = []
             for index, who in later:
                 key = batch[index].inbound.key
@@ -148,6 +149,7 @@ class Service:
                     assert done is not None
                     handled[index] = replace(done, repeated=True, queued=False)
             waiting = again
+        book.write()
         return [result for result in handled if result is not None]
 
     def _wave(

@@ -181,6 +181,9 @@ class Book:
     def __init__(self, tx: Connection) -> None:
         self._tx = tx
         self._pages: list[Page] = []
+        self._counters: dict[tuple[str, str, str], dict[str, int]] = {}
+        self._totals: dict[tuple[str, str], int] = {}
+        self._locked: set[tuple[str, str, bytes]] = set()
         self._dialect = tx.dialect.name
 
     def replies(self, keys: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], bytes | None]:
@@ -195,27 +198,35 @@ class Book:
                 found[channel, account, external_id] = reply
         return found
 
+    def lock(self, prints: Iterable[tuple[str, str, bytes]]) -> None:
+        """Keeps other processes from these residents until the commit; all at once, so that two never wait in a ring.
+
+        A statement of its own: the rows joined to a locked one are as old as the statement that waited for the lock.
+        """
+        new = set(prints) - self._locked
+        self._locked |= new
+        if self._dialect == "postgresql":
+            for whose in _by_account(new):
+                self._tx.execute(_LOCK, whose)
+
     def people(self, prints: Iterable[tuple[str, str, bytes]]) -> dict[tuple[str, str, bytes], Person]:
         """The residents behind (channel, account, key hash), locked until the commit where the database can."""
-        by_account: dict[tuple[str, str], list[bytes]] = {}
-        for channel, account, key_hash in prints:
-            by_account.setdefault((channel, account), []).append(key_hash)
+        prints = list(prints)
+        self.lock(prints)
         found = {}
-        for (channel, account), hashes in by_account.items():
-            whose = {"channel": channel, "account": account, "hashes": hashes}
-            if self._dialect == "postgresql":
-                # a statement of its own: the rows joined to a locked one are as old as the statement that waited
-                self._tx.execute(_LOCK, whose)
+        for whose in _by_account(prints):
             for row in self._tx.execute(_PEOPLE, whose):
                 key_hash, identity_id, resident_id, community, consent, opted_out, state, version = row
-                found[channel, account, key_hash] = Person(
+                found[str(whose["channel"]), str(whose["account"]), bytes(key_hash)] = Person(
                     resident_id, identity_id, community, consent is not None, opted_out, state, version or 0
                 )
         return found
 
     def by_resident(self, resident_ids: Sequence[int]) -> dict[int, Person]:
-        """The residents by id, through their newest identity."""
+        """The residents by id, through their newest identity; locked until the commit where the database can."""
         found: dict[int, Person] = {}
+        if self._dialect == "postgresql":
+            self._tx.execute(_LOCK_BY_ID, {"ids": list(resident_ids)})
         for row in self._tx.execute(_BY_RESIDENT, {"ids": list(resident_ids)}):
             _, identity_id, resident_id, community, consent, opted_out, state, version = row
             found[resident_id] = Person(
@@ -239,7 +250,11 @@ class Book:
         codes = list(communities)
         if not codes:
             return {}
-        return {(row[0], row[1]): row[2] for row in self._tx.execute(_TOTALS, {"codes": codes})}
+        found = {(row[0], row[1]): row[2] for row in self._tx.execute(_TOTALS, {"codes": codes})}
+        for where, by in self._totals.items():
+            if where[0] in codes:
+                found[where] = found.get(where, 0) + by
+        return found
 
     def known_pushes(self, dedupe_keys: Sequence[str]) -> set[str]:
         """Those of the keys under which something was already put into the outbox."""
@@ -261,12 +276,25 @@ class Book:
     # writing
 
     def write(self) -> None:
-        """Everything at once: one statement per table, children after parents."""
+        """Everything, with the counters last: they are what two transactions most often both want."""
+        self.write_rows()
+        if self._counters:
+            rows = [_counter_row(cell, moves) for cell, moves in sorted(self._counters.items())]
+            self._tx.execute(_count(self._dialect), rows)
+        totals = [
+            {"community": community, "leaf": leaf, "residents": by}
+            for (community, leaf), by in sorted(self._totals.items())
+            if by
+        ]
+        if totals:
+            self._tx.execute(_count_total(self._dialect), totals)
+        self._counters, self._totals = {}, {}
+
+    def write_rows(self) -> None:
+        """The rows so far: one statement per table, children after parents. The counters wait for `write`."""
         inserts: dict[Table, list[Row]] = {}
         updates: dict[tuple[Table, tuple[str, ...]], list[Row]] = {}
         deletes: dict[Table, list[tuple[object, ...]]] = {}
-        counters: dict[tuple[str, str, str], dict[str, int]] = {}
-        totals: dict[tuple[str, str], int] = {}
         for page in self._pages:
             for table, row in page.inserts:
                 inserts.setdefault(table, []).append(row)
@@ -277,11 +305,11 @@ class Book:
             for table, key in page.deletes:
                 deletes.setdefault(table, []).append(key)
             for cell, moves in page.counters.items():
-                target = counters.setdefault(cell, {})
+                target = self._counters.setdefault(cell, {})
                 for counter, by in moves.items():
                     target[counter] = target.get(counter, 0) + by
             for where, by in page.totals.items():
-                totals[where] = totals.get(where, 0) + by
+                self._totals[where] = self._totals.get(where, 0) + by
         gone = [{"gone": resident_id} for page in self._pages for resident_id in page.forgotten]
         self._pages = []
         if gone:
@@ -295,14 +323,6 @@ class Book:
         for table in reversed(ORDER):
             if table in deletes:
                 self._tx.execute(_delete(table), [_key_row(table, key) for key in deletes[table]])
-        if counters:
-            self._tx.execute(
-                _count(self._dialect), [_counter_row(cell, moves) for cell, moves in sorted(counters.items())]
-            )
-        if totals:
-            rows = [{"community": c, "leaf": leaf, "residents": by} for (c, leaf), by in sorted(totals.items()) if by]
-            if rows:
-                self._tx.execute(_count_total(self._dialect), rows)
 
 
 ORDER = [RESIDENT, IDENTITY, CONVERSATION, INBOX, MESSAGE, VOICE, NEED, REMARK, LABEL, OUTBOX, INVITATION, ANSWER]
@@ -340,6 +360,12 @@ _LOCK = (
     .where(*_WHOSE)
     .order_by(RESIDENT.c.id)
     .with_for_update(of=RESIDENT)
+)
+_LOCK_BY_ID = (
+    select(RESIDENT.c.id)
+    .where(RESIDENT.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(RESIDENT.c.id)
+    .with_for_update()
 )
 _BY_RESIDENT = _PERSON.where(RESIDENT.c.id.in_(bindparam("ids", expanding=True))).order_by(IDENTITY.c.id)
 _LIVE_NEEDS = select(
@@ -386,6 +412,13 @@ _DETACH = (
 _ERASE = delete(RESIDENT).where(RESIDENT.c.id == bindparam("gone"))
 
 _statements: dict[object, object] = {}
+
+
+def _by_account(prints: Iterable[tuple[str, str, bytes]]) -> list[dict[str, object]]:
+    found: dict[tuple[str, str], list[bytes]] = {}
+    for channel, account, key_hash in sorted(prints):
+        found.setdefault((channel, account), []).append(key_hash)
+    return [{"channel": channel, "account": account, "hashes": hashes} for (channel, account), hashes in found.items()]
 
 
 def _key_names(table: Table) -> list[str]:
