@@ -189,16 +189,16 @@ def change_need(
     )
 
 
-def retract_need(page: b.Page, standing: b.Standing, need: b.LiveNeed, status: str) -> None:
-    """Takes a need out of the count for good."""
+def retract_need(page: b.Page, standing: b.Standing, need: b.LiveNeed, status: str, role: str) -> None:
+    """Takes a need out of the count by somebody's word."""
     b.unfile_need(page, standing, need)
     need.status = status
     del standing.needs[need.need_id]
-    page.updates.append((b.NEED, (need.need_id,), {"status": status, "voice_id": None}))
+    page.updates.append((b.NEED, (need.need_id,), {"status": status, "voice_id": None, "confirmed_by": role}))
 
 
 def _retract(effect: e.RetractNeed, turn: Turn) -> None:
-    retract_need(turn.page, turn.standing, turn.standing.needs[effect.need_id], effect.status)
+    retract_need(turn.page, turn.standing, turn.standing.needs[effect.need_id], effect.status, "resident")
 
 
 def _record_answer(effect: e.RecordAnswer, turn: Turn) -> None:

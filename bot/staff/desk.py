@@ -159,8 +159,7 @@ class Desk:
         if _is_open(found) and found.status != "rejected":
             book, page = b.Book(tx), b.Page()
             standing = book.standings([found.resident_id])[found.resident_id]
-            retract_need(page, standing, standing.needs[need_id], "rejected")
-            page.updates.append((b.NEED, (need_id,), {"confirmed_by": "worker"}))
+            retract_need(page, standing, standing.needs[need_id], "rejected", "worker")
             book.add(page)
             book.write()
         return self.case(tx, staff, need_id)
