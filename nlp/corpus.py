@@ -51,7 +51,7 @@ def load_corpus(catalogue: Catalogue, folder: Path = FOLDER) -> list[Sample]:
 
 
 def catalogue_samples(catalogue: Catalogue) -> list[Sample]:
-    """The catalogue's own example sentences: phrasings of facilities are needs, examples of intents carry no mark."""
+    """The catalogue's own example sentences, of facilities (needs), of intents (without marks) and of rules."""
     phrasings = [
         Sample(text, "need_report", (Span(facility.code, None, 0, len(text)),), "chat", "catalogue")
         for facility in catalogue.facilities.values()
@@ -63,7 +63,18 @@ def catalogue_samples(catalogue: Catalogue) -> list[Sample]:
         if intent.carries_leaf != "yes"
         for text in intent.examples
     ]
-    return phrasings + examples
+    return phrasings + examples + _rule_samples(catalogue)
+
+
+def _rule_samples(catalogue: Catalogue) -> list[Sample]:
+    """The examples of the rules for hard pairs: a facility, ASK, or intent/topic."""
+    samples = []
+    for text, answer in (example for rule in catalogue.rules for example in rule.examples):
+        spans = (Span(answer, None, 0, len(text)),) if answer in catalogue.facilities else ()
+        intent = "need_report" if spans else "unclear" if answer == "ASK" else answer.split("/")[0]
+        if intent in catalogue.intents:
+            samples.append(Sample(text, intent, spans, "chat", "catalogue"))
+    return samples
 
 
 def facility_words(catalogue: Catalogue) -> list[tuple[str, str]]:

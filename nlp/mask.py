@@ -36,7 +36,7 @@ def _is_card(match: re.Match[str]) -> bool:
     return 15 <= len(digits) <= 19 and _luhn(digits)
 
 
-def _always(match: re.Match[str]) -> bool:
+def _always(_match: re.Match[str]) -> bool:
     return True
 
 
@@ -44,13 +44,24 @@ Rule = tuple[str, re.Pattern[str], Callable[[re.Match[str]], bool]]
 #: In order of precedence; group 1, where there is one, is what gets replaced.
 NUMBERS: tuple[Rule, ...] = (
     ("[邮箱]", re.compile(r"[a-z0-9._%+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+"), _always),
-    ("[身份证]", re.compile(rf"(?<!\d)[1-9](?:{GAP}\d){{5}}{GAP}(?:1{GAP}9|2{GAP}0)(?:{GAP}\d){{9}}{GAP}[\dx](?!\d)"), _always),
+    (
+        "[身份证]",
+        re.compile(rf"(?<!\d)[1-9](?:{GAP}\d){{5}}{GAP}(?:1{GAP}9|2{GAP}0)(?:{GAP}\d){{9}}{GAP}[\dx](?!\d)"),
+        _always,
+    ),
     ("[银行卡]", re.compile(rf"(?<!\d)\d(?:{GAP}\d){{14,18}}(?!\d)"), _is_card),
     ("[电话]", re.compile(rf"(?<!\d)(?:\+?86{GAP})?1{GAP}[3-9](?:{GAP}\d){{9}}(?!\d)"), _always),
     ("[电话]", re.compile(r"(?<!\d)\(?0\d{2,3}\)?[ \-]{0,2}[2-9]\d{6,7}(?!\d)"), _always),
     ("[电话]", re.compile(r"(?:电话|座机|手机|联系)[^\d\n]{0,6}([2-9]\d{6,7})(?!\d)"), _always),
     ("[电话]", re.compile(r"[一幺][三四五六七八九][一二三四五六七八九零幺〇]{9}"), _always),
-    ("[车牌]", re.compile(r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][a-hj-z][·. ]?[a-hj-np-z0-9]{5,6}(?![a-z0-9])"), _always),
+    (
+        "[车牌]",
+        re.compile(
+            r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼]"
+            r"[a-hj-z][·. ]?[a-hj-np-z0-9]{5,6}(?![a-z0-9])"
+        ),
+        _always,
+    ),
     ("[账号]", re.compile(r"(?:微信|vx|qq|扣扣)(?:号码|号)?(?:是|为)?[:: ]{0,2}([a-z0-9][a-z0-9_-]{4,19})"), _always),
 )
 NAMES: tuple[Rule, ...] = (

@@ -23,7 +23,7 @@ Array = NDArray[np.float32]
 MANIFEST, WORDS, ARRAYS = "manifest.json", "words.json", "weights.npz"
 
 
-class Damaged(Exception):
+class Damaged(Exception):  # noqa: N818 - a state of the store, not a failure
     """A stored model is missing, incomplete, changed, or of another version. It is trained again, never trusted."""
 
 
@@ -59,7 +59,7 @@ class Model:
         """Unscaled scores: (len(rows), n_columns + 1); of texts put together, the sum of their rows."""
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
         flat = np.fromiter(chain.from_iterable(rows), np.int64, int(lengths.sum()))
-        total = np.zeros((len(rows), self.weights.shape[1]), np.float32)
+        total: Array = np.zeros((len(rows), self.weights.shape[1]), np.float32)
         filled = np.flatnonzero(lengths)
         if len(filled):
             starts = (np.cumsum(lengths) - lengths)[filled]
@@ -68,15 +68,15 @@ class Model:
 
     def decide(self, sums: Array) -> Array:
         """Decision values (n, n_columns) of summed rows: scaled to unit length, plus the intercepts."""
-        length = np.sqrt(np.maximum(sums[:, -1:], 1e-12))
-        decided: Array = sums[:, :-1] / length + self.intercept
+        length = np.sqrt(np.maximum(sums[:, -1:], np.float32(1e-12)))
+        decided: Array = (sums[:, :-1] / length + self.intercept).astype(np.float32, copy=False)
         return decided
 
 
-def softmax(values: Array) -> Array:
+def softmax(values: NDArray[np.floating]) -> Array:
     """Rows of `values` as probabilities."""
     powers = np.exp(values - values.max(axis=1, keepdims=True))
-    shares: Array = powers / powers.sum(axis=1, keepdims=True)
+    shares: Array = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32, copy=False)
     return shares
 
 

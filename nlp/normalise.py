@@ -22,7 +22,7 @@ class Normal(NamedTuple):
             return start, end
         if end <= start:
             return self.origin[start], self.origin[start]
-        return self.origin[start], self.origin[end - 1] + 1
+        return self.origin[start], max(self.origin[end - 1] + 1, self.origin[end])
 
 
 class _Fold(dict[int, str]):

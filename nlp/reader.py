@@ -1,14 +1,16 @@
-"""Reads messages: intent, facilities with their spans and natures, emergency, masked text. Serving: numpy and rjieba."""
+"""Reads messages: intent, facilities with spans and natures, emergency, masked text. Serving: numpy and rjieba."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from domain.catalogue.loader import FOLDER as CATALOGUE
 from domain.reading import Mention, Reading
@@ -39,6 +41,9 @@ LETTER_PRIOR = {
     "progress_question": -0.5,
     "thanks": -0.5,
 }
+#: Letters are further from the corpus than chat, so their probabilities are less sure than they look: slope and shift
+#: of the log-odds, fitted on real letters (November 2026).
+LETTER_INTENT, LETTER_LEAF = (0.45, 0.0), (0.45, -0.9)
 #: How much the whole message counts beside a clause of it.
 CONTEXT = 0.6
 #: A facility is mentioned from this probability on, and if it is not far below the best one.
@@ -47,6 +52,12 @@ MENTIONED, BESIDE = 0.3, 0.35
 OPTIONAL_MENTIONED = 0.5
 #: A need whose facility is less likely than `GROUNDED` is taken for one only if its intent is this sure.
 SURE, GROUNDED = 0.9, 0.45
+#: A clause belongs to a mention if it alone speaks for the facility with this probability.
+SPEAKING = 0.15
+#: Loosely worded dangers are none if the model gives danger less than this.
+SAFE = 0.003
+#: Without a rule, danger is believed from this probability on.
+SEEN = 0.5
 #: The best facility of a message whose intent needs one is named even if it is doubtful.
 DOUBTFUL = 0.08
 
@@ -68,6 +79,7 @@ class Reader:
         self.model = model
         self._cut = tokenize.serving_cut(model.dictionary)
         self._none = model.leaves.index(NONE)
+        self._danger = model.intents.index("emergency")
         self._letter_prior = np.array([LETTER_PRIOR.get(intent, 0.0) for intent in model.intents], np.float32)
 
     @classmethod
@@ -131,19 +143,31 @@ class Reader:
     def _reading(self, text: str, message: _Parsed, decided: Array, chances: Array) -> Reading:
         danger = emergency.find(message.normal.text)
         masked = mask.mask(text)
-        if danger is not None:
+        if danger is not None and not (danger in emergency.LOOSE and chances[self._danger] < SAFE):
             return Reading("emergency", 1.0, (), danger, masked, self.model.version)
+        letter = len(text) > LETTER
         best = int(chances.argmax())
+        if best == self._danger and len(text) <= LETTER * 2 and chances[best] >= SEEN:
+            kind = emergency.kind_of_danger(message.normal.text)
+            if kind is not None:
+                return Reading("emergency", float(chances[best]), (), kind, masked, self.model.version)
+            chances = chances * (np.arange(len(chances)) != best)
+            best = int(chances.argmax())
         intent, p = self.model.intents[best], float(chances[best])
         intent, p = rules.intent(message.normal.text, intent, p, bool(message.spans))
         mentions = () if intent in CARRIES_NONE else self._mentions(message, decided, intent in CARRIES_ONE)
         if intent == "need_report" and p < SURE and (not mentions or max(one.p for one in mentions) < GROUNDED):
             return self._without_need(masked, chances)
+        if letter:
+            p = believable(p, *LETTER_INTENT)
+            mentions = tuple(replace(one, p=believable(one.p, *LETTER_LEAF)) for one in mentions)
         return Reading(intent, p, mentions, None, masked, self.model.version)
 
     def _without_need(self, masked: str, chances: Array) -> Reading:
         """A need without a facility is none: the likeliest intent that carries no facility."""
-        rest = {intent: float(p) for intent, p in zip(self.model.intents, chances, strict=True) if intent in CARRIES_NONE}
+        rest = {
+            intent: float(p) for intent, p in zip(self.model.intents, chances, strict=True) if intent in CARRIES_NONE
+        }
         intent = max(rest, key=lambda name: rest[name])
         return Reading(intent, rest[intent], (), None, masked, self.model.version)
 
@@ -154,11 +178,25 @@ class Reader:
         mixed = (1 - CONTEXT) * leaves[:-1] + CONTEXT * leaves[-1] if len(message.spans) > 1 else leaves[:1]
         chances = softmax(np.concatenate([mixed, leaves[-1:]]) * self.model.settings["leaf_temperature"])
         clause_chances, whole = chances[:-1], chances[-1]
+        for index, (start, end) in enumerate(message.spans):
+            if rules.is_enough(message.normal.text[start:end]):
+                clause_chances[index] = np.eye(1, len(whole), self._none)
         found = self._stretches(clause_chances, MENTIONED if needed else OPTIONAL_MENTIONED)
         if needed:
             found = self._with_main(found, clause_chances, whole)
         found.sort(key=lambda one: -float(whole[one[0]]))
-        return tuple(self._mention(message, decided, clause_chances, *one) for one in found[:MAX_MENTIONS])
+        return tuple(
+            self._mention(message, decided, clause_chances, *self._trimmed(one, leaves)) for one in found[:MAX_MENTIONS]
+        )
+
+    def _trimmed(self, stretch: _Stretch, leaves: Array) -> _Stretch:
+        """Without the clauses at its ends that say nothing of the facility by themselves."""
+        leaf, first, last = stretch
+        if first == last:
+            return stretch
+        own = softmax(leaves[first : last + 1] * self.model.settings["leaf_temperature"])[:, leaf]
+        speaking = np.flatnonzero(own >= min(SPEAKING, float(own.max())))
+        return leaf, first + int(speaking[0]), first + int(speaking[-1])
 
     def _with_main(self, found: list[_Stretch], chances: Array, whole: Array) -> list[_Stretch]:
         """`found`, and the facility the message as a whole is most likely about, where it stands out most."""
@@ -185,9 +223,7 @@ class Reader:
         ranked = sorted(best.items(), key=lambda item: -item[1][0])[:MAX_MENTIONS]
         return [(leaf, first, last) for leaf, (p, first, last) in ranked if p >= BESIDE * ranked[0][1][0]]
 
-    def _mention(
-        self, message: _Parsed, decided: Array, chances: Array, leaf: int, first: int, last: int
-    ) -> Mention:
+    def _mention(self, message: _Parsed, decided: Array, chances: Array, leaf: int, first: int, last: int) -> Mention:
         part = chances[first : last + 1]
         peak = part[int(part[:, leaf].argmax())]
         others = [int(index) for index in np.argsort(-peak)[:5] if index not in (leaf, self._none)][:3]
@@ -204,10 +240,18 @@ class Reader:
         )
 
 
+def believable(p: float, slope: float, shift: float) -> float:
+    """A probability with its log-odds flattened and shifted."""
+    p = min(max(p, 1e-6), 1 - 1e-6)
+    return 1 / (1 + math.exp(-(slope * math.log(p / (1 - p)) + shift)))
+
+
 def model_version(folder: Path = corpus.FOLDER) -> str:
     """What the model depends on, as a hash: sentences, words, the catalogue's examples, and the code that learns."""
     here = Path(__file__).parent
-    code = [here / f"{name}.py" for name in ("normalise", "clauses", "tokenize", "features", "corpus", "train", "model")]
+    code = [
+        here / f"{name}.py" for name in ("normalise", "clauses", "tokenize", "features", "corpus", "train", "model")
+    ]
     data = [tokenize.DICTIONARY, CATALOGUE / "intents.yaml", *sorted((CATALOGUE / "facilities").glob("*.yaml"))]
     digest = hashlib.sha256(f"format {FORMAT}".encode())
     for path in (*code, *data, *corpus.files(folder)):

@@ -10,11 +10,17 @@ VEHICLE = re.compile(
     r"汽车|新能源|绿牌|电动车|电瓶|电车|电驴|电动|车棚|扫码|换电|两轮|二轮|三轮|四轮|四个轮|轿车|车位|地库|快充|慢充|超充|私桩|比亚迪|特斯拉|五菱"
     r"|小鹏|蔚来|理想|问鼎|增容|飞线|楼道|进楼|上楼|车主|物业[^。]*盖章|报装|加油站|油车|摩托|骑车|ev|电摩|外卖|骑手|电池|充一次|公里|续航|手机|充电宝"
 )
-ENOUGH = re.compile(r"(?:够用|够停|足够|不缺|够了|用不着|不需要)")
+#: There is enough: no need, whatever the facility.
+ENOUGH = re.compile(r"(?<![不没])(?:够用了|够停|够了|够使了|足够|尽够)|不缺|用不着|啥都有|都挺全")
 
 NATURES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("not_barrier_free", re.compile(r"轮椅[^。]{0,8}(?:上不|进不|下不|过不)|没(?:有)?(?:坡道|扶手)")),
-    ("too_far", re.compile(r"太远|忒远|远着|好远|老远|[二两三四五六七八九十0-9]+(?:多)?(?:里|里地|公里|站地|站)(?:地|路|远)?(?!面)|走[^,。]{0,6}(?:分钟|半小时|半天)")),
+    (
+        "too_far",
+        re.compile(
+            r"太远|忒远|远着|好远|老远|[二两三四五六七八九十0-9]+(?:多)?(?:里|里地|公里|站地|站)(?:地|路|远)?(?!面)|走[^,。]{0,6}(?:分钟|半小时|半天)"
+        ),
+    ),
     ("unaffordable", re.compile(r"太贵|贵得|忒贵|用不起|上不起|住不起|吃不起|去不起")),
 )
 
@@ -34,3 +40,8 @@ def nature(words: str) -> str | None:
         if pattern.search(words):
             return code
     return None
+
+
+def is_enough(words: str) -> bool:
+    """Whether a clause says there is enough of something."""
+    return ENOUGH.search(words) is not None

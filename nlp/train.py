@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from nlp import clauses, features, tokenize
 from nlp.corpus import Sample, facility_words
 from nlp.model import Array, Model, softmax
 from nlp.normalise import normalise
+
+if TYPE_CHECKING:
+    from sklearn.svm import LinearSVC
 
 NONE = "none"  #: the facility of a stretch of text that is about none
 SEED = 20
@@ -180,7 +183,7 @@ class _Head(NamedTuple):
         return max(TEMPERATURES, key=lambda factor: float(np.log(softmax(decided * factor)[picks, right] + 1e-9).sum()))
 
 
-def _svm(c: float, seed: int) -> "LinearSVC":  # noqa: F821
+def _svm(c: float, seed: int) -> LinearSVC:
     from sklearn.svm import LinearSVC
 
     return LinearSVC(C=c, tol=1e-2, class_weight="balanced", random_state=seed)

@@ -20,11 +20,10 @@ def samples(catalogue: Catalogue) -> list[Sample]:
 
 
 @pytest.fixture(scope="session")
-def models(request: pytest.FixtureRequest) -> Path:
+def models(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder whose model survives the test run: training happens when corpus or code change."""
-    cache = request.config.cache
-    assert cache is not None
-    return Path(cache.mkdir("buqi-models"))
+    cache = getattr(request.config, "cache", None)
+    return Path(cache.mkdir("buqi-models")) if cache is not None else tmp_path_factory.mktemp("models")
 
 
 @pytest.fixture(scope="session")

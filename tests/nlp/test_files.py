@@ -15,7 +15,9 @@ REAL = os.environ.get("BUQI_EVAL_DIR")
 
 
 def test_classify_file__two_good_lines_and_two_broken__labels_and_counts(reader: Reader) -> None:
-    source = io.StringIO('{"id": 7, "text": "俺们小区没车位，电话13812345678"}\nnonsense\n{"id": 8}\n\n{"id": "b", "text": "着火了"}\n')
+    source = io.StringIO(
+        '{"id": 7, "text": "俺们小区没车位，电话13812345678"}\nnonsense\n{"id": 8}\n\n{"id": "b", "text": "着火了"}\n'
+    )
     sink, faults = io.StringIO(), []
     count = classify_file(reader, source, sink, lambda number, fault: faults.append(number))
     first, second = map(json.loads, sink.getvalue().splitlines())

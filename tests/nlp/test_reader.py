@@ -70,7 +70,17 @@ def test_read_many__any_text__never_raises(reader: Reader, texts: list[str]) -> 
 def test_read_many__hostile_texts__never_raises(reader: Reader) -> None:
     _check(
         reader,
-        ["", " ", "\x00\x1b[2J", "\ud800\udfff", "啊" * 100_000, "，" * 5_000, "㎡﷽" * 400, "没车位，" * 25_000, "1" * 9_000],
+        [
+            "",
+            " ",
+            "\x00\x1b[2J",
+            "\ud800\udfff",
+            "啊" * 100_000,
+            "，" * 5_000,
+            "㎡﷽" * 400,
+            "没车位，" * 25_000,
+            "1" * 9_000,
+        ],
     )
 
 
