@@ -79,7 +79,7 @@ def bar(demand: Demand, words: Words) -> dict[str, object]:
         "description": words.texts("planner.page.bar"),
         "width": "container",
         "autosize": {"type": "fit-x", "contains": "padding"},
-        "height": {"step": 30},
+        "height": 30 * max(len(values), 1),
         "data": {"values": values},
         "encoding": {"y": y, "x": x},
         "layer": [

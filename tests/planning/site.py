@@ -40,5 +40,7 @@ def a_planner_site(service: Service, *, token: str | None = None, demo: bool = F
         server.should_exit = True
         thread.join(10)
         listener.close()
-        asyncio.run(gateway.close())
+        closing = threading.Thread(target=lambda: asyncio.run(gateway.close()))  # the test's own thread may have a loop
+        closing.start()
+        closing.join()
         reading.close()

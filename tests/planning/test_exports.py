@@ -37,9 +37,7 @@ SHEETS = ["说明", "需求汇总", "需求明细", "数据字典", "数据质�
 
 
 def export(database: Database, out: Path, fmt: str, query: DemandQuery | None = None, language: str = "zh") -> Any:
-    return write_demand(
-        database, query or everything(), CITY, CATALOGUE, out, fmt, made_ms=MADE_MS, language=language
-    )
+    return write_demand(database, query or everything(), CITY, CATALOGUE, out, fmt, made_ms=MADE_MS, language=language)
 
 
 def table(sheet: Any) -> list[dict[str, Any]]:
@@ -192,7 +190,9 @@ def test_exports__failure_midway__leaves_the_old_file(
     assert out.read_text() == "old" and not list(tmp_path.glob(".buqi-*"))
 
 
-NASTY = st.text(st.characters(codec="utf-8") | st.sampled_from("=+-@＝＋－＠\t\r\n\0 \ufeff\u200b'\"{}_x0041"), max_size=40)
+NASTY = st.text(
+    st.characters(codec="utf-8") | st.sampled_from("=+-@＝＋－＠\t\r\n\0 \ufeff\u200b'\"{}_x0041"), max_size=40
+)
 LEADS = "=+-@\t\r\n＝＋－＠"
 
 
@@ -200,7 +200,7 @@ LEADS = "=+-@\t\r\n＝＋－＠"
 @given(NASTY)
 @example("=1+1")
 @example("\x00=cmd|' /C calc'!A0")
-@example("\ufeff =HYPERLINK(\"http://x\")")
+@example('\ufeff =HYPERLINK("http://x")')
 @example("\u3000＝1")
 @example("_x0041_ {=1}")
 @example("mailto:a@b.c")
@@ -258,7 +258,9 @@ def test_workbook__six_times_the_needs__take_constant_memory(sqlite_database: Da
     """The Python heap stays within a few MB; the sheet goes to disk row by row."""
     peaks = []
     for count in (1_000, 6_000):
-        line = rows.NeedLine("7KQ-2MXD", "2026-03-01", "P05-01", "nursery", "missing", "chat", "wechat", "filed", None, 0.9, "没有托儿所")
+        line = rows.NeedLine(
+            "7KQ-2MXD", "2026-03-01", "P05-01", "nursery", "missing", "chat", "wechat", "filed", None, 0.9, "没有托儿所"
+        )
         tracemalloc.start()
         book = Workbook(tmp_path / "a.xlsx", WORDS, MADE_MS)
         assert book.table("needs", NEEDS, (line for _ in range(count)), 1) == count
@@ -272,7 +274,9 @@ def test_workbook__more_rows_than_a_sheet_takes__go_on_in_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("planning.workbook.ROWS_PER_SHEET", 10)
-    line = rows.NeedLine("7KQ-2MXD", "2026-03-01", "P05-01", "nursery", "missing", "chat", "wechat", "filed", None, 0.9, "x")
+    line = rows.NeedLine(
+        "7KQ-2MXD", "2026-03-01", "P05-01", "nursery", "missing", "chat", "wechat", "filed", None, 0.9, "x"
+    )
     book = Workbook(tmp_path / "a.xlsx", WORDS, MADE_MS)
     assert book.table("needs", NEEDS, [line] * 25, 1) == 25
     book.close()
