@@ -218,7 +218,7 @@ _DUE: Select[Any] = (
         OUTBOX.c.identity_id.not_in(bindparam("not_to", expanding=True)),
         or_(OUTBOX.c.kind != "reply", ~_OLDER_REPLY),
     )
-    .order_by(OUTBOX.c.not_before_ms, OUTBOX.c.created_ms, OUTBOX.c.id)
+    .order_by(OUTBOX.c.not_before_ms, OUTBOX.c.id)  # as the index has it: a million may wait
     .limit(bindparam("most"))
 )
 _DUE_LOCKED = _DUE.with_for_update(of=OUTBOX, skip_locked=True)

@@ -220,7 +220,7 @@ class Outbox(Base):
     """
 
     __tablename__ = "outbox"
-    __table_args__ = (Index("ix_outbox_due", "status", "kind", "not_before_ms"),)
+    __table_args__ = (Index("ix_outbox_due", "status", "kind", "not_before_ms", "id"),)
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     resident_id: Mapped[int] = mapped_column(ForeignKey("resident.id", ondelete="CASCADE"), index=True)
     identity_id: Mapped[int] = mapped_column(ForeignKey("identity.id", ondelete="CASCADE"))

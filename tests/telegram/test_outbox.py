@@ -249,7 +249,7 @@ async def test_outbox__closing__what_never_left_is_ready_again(
     fill(database, vault, range(50))
     await box._round()
     await box.close()
-    found = dict(rows(database, "SELECT status, count(*) FROM outbox GROUP BY status"))  # type: ignore[arg-type]
+    found = dict(rows(database, "SELECT status, count(*) FROM outbox GROUP BY status"))
     assert found.get("sending", 0) == 0
     assert found.get("sent", 0) == len(sender.sent)
     assert sum(found.values()) == 50
@@ -281,7 +281,7 @@ async def test_pacer__any_second__holds_at_most_thirty_turns_and_nearly_as_many(
         await time.sleep(seconds + chance.random() * 0.0003)
 
     pacer = Pacer(30, time.monotonic, sleep)
-    turns = []
+    turns: list[float] = []
     while len(turns) < 18_000:
         assert await pacer.turn()
         turns.append(time.s)

@@ -96,7 +96,7 @@ async def test_polling__one_update_not_stored__whole_batch_asked_for_again(
     telegram: Standin, poller: Poller, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = gateway.receive
-    refused = []
+    refused: list[Inbound] = []
 
     async def receive(inbound: Inbound, carry: int = 0) -> object:
         if inbound.text == "2" and not refused:
@@ -197,7 +197,7 @@ def _poll(url: str, path: Path, world: World) -> None:
             return super().read_many(texts)
 
     async def main() -> None:
-        service = Service(Database(f"sqlite:///{path}"), Vault(bytes(range(32))), world, SlowReader())
+        service = Service(Database(f"sqlite:///{path}"), Vault(bytes(range(32))), world, SlowReader())  # type: ignore[arg-type]
         poller = Poller(Gateway(service), LazySender(TOKEN, url), poll_s=1)
         await poller.run()
 

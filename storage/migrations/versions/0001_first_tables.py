@@ -287,7 +287,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
         sa.UniqueConstraint("dedupe_key", name=op.f("uq_outbox_dedupe_key")),
     )
-    op.create_index("ix_outbox_due", "outbox", ["status", "kind", "not_before_ms"], unique=False)
+    op.create_index("ix_outbox_due", "outbox", ["status", "kind", "not_before_ms", "id"], unique=False)
     op.create_index(op.f("ix_outbox_resident_id"), "outbox", ["resident_id"], unique=False)
     op.create_table(
         "remark",
