@@ -81,8 +81,13 @@ def kind_of_danger(text: str) -> str | None:
     return next(kind for kind, pattern in HINTS if pattern.search(text))
 
 
+ANY = re.compile("|".join(pattern.pattern for pattern in KINDS.values()))
+
+
 def find(text: str) -> str | None:
     """The kind of emergency a normalised message tells of, or None."""
+    if ANY.search(text) is None:
+        return None
     for kind, pattern in KINDS.items():
         match = pattern.search(text)
         if match and _is_now(text, kind, match):

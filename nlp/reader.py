@@ -72,6 +72,13 @@ class _Parsed(NamedTuple):
 _Stretch = tuple[int, int, int]
 
 
+class _Scores(NamedTuple):
+    """Of the clauses of one message, and in the last row of the message itself."""
+
+    decided: Array  #: decision values of all heads
+    about: Array  #: probabilities of the facilities, each clause read in the context of the message
+
+
 class Reader:
     """Understands messages, a batch at a time. Holds no state between batches; safe to call from one thread."""
 
@@ -79,6 +86,7 @@ class Reader:
         self.model = model
         self._cut = tokenize.serving_cut(model.dictionary)
         self._none = model.leaves.index(NONE)
+        self._leaf, self._intent, self._nature = map(model.head, ("leaf", "intent", "nature"))
         self._danger = model.intents.index("emergency")
         self._letter_prior = np.array([LETTER_PRIOR.get(intent, 0.0) for intent in model.intents], np.float32)
 
@@ -119,15 +127,22 @@ class Reader:
         parsed = [self._parse(text, rows) for text in texts]
         sums = self.model.sums(rows)
         starts = np.array([message.first for message in parsed])
-        own = starts + np.array([len(message.spans) for message in parsed])
+        clause_counts = np.array([len(message.spans) for message in parsed])
+        own = starts + clause_counts
         sums[own] = np.add.reduceat(sums, starts, axis=0)
         decided = self.model.decide(sums)
+        context = np.repeat(np.where(clause_counts > 1, CONTEXT, 0), clause_counts + 1)[:, None]
+        leaves = decided[:, self._leaf]
+        mixed = (1 - context) * leaves + context * np.repeat(leaves[own], clause_counts + 1, axis=0)
+        about = softmax(mixed * self.model.settings["leaf_temperature"])
         long = np.array([len(text) > LETTER for text in texts])
-        wanted = decided[own][:, self.model.head("intent")] + long[:, None] * self._letter_prior
+        wanted = decided[own][:, self._intent] + long[:, None] * self._letter_prior
         intents = softmax(wanted * self.model.settings["intent_temperature"])
         return [
-            self._reading(text, message, decided[message.first : last + 1], chances)
-            for text, message, last, chances in zip(texts, parsed, own, intents, strict=True)
+            self._reading(
+                text, message, _Scores(decided[message.first : last + 1], about[message.first : last + 1]), chances
+            )
+            for text, message, last, chances in zip(texts, parsed, own.tolist(), intents, strict=True)
         ]
 
     def _parse(self, text: str, rows: list[list[int]]) -> _Parsed:
@@ -140,7 +155,7 @@ class Reader:
         rows.append(ids(features.message_features(known, spans, found)))
         return _Parsed(normal, spans, first)
 
-    def _reading(self, text: str, message: _Parsed, decided: Array, chances: Array) -> Reading:
+    def _reading(self, text: str, message: _Parsed, scores: _Scores, chances: Array) -> Reading:
         danger = emergency.find(message.normal.text)
         masked = mask.mask(text)
         if danger is not None and not (danger in emergency.LOOSE and chances[self._danger] < SAFE):
@@ -155,7 +170,7 @@ class Reader:
             best = int(chances.argmax())
         intent, p = self.model.intents[best], float(chances[best])
         intent, p = rules.intent(message.normal.text, intent, p, bool(message.spans))
-        mentions = () if intent in CARRIES_NONE else self._mentions(message, decided, intent in CARRIES_ONE)
+        mentions = () if intent in CARRIES_NONE else self._mentions(message, scores, intent in CARRIES_ONE)
         if intent == "need_report" and p < SURE and (not mentions or max(one.p for one in mentions) < GROUNDED):
             return self._without_need(masked, chances)
         if letter:
@@ -171,13 +186,10 @@ class Reader:
         intent = max(rest, key=lambda name: rest[name])
         return Reading(intent, rest[intent], (), None, masked, self.model.version)
 
-    def _mentions(self, message: _Parsed, decided: Array, needed: bool) -> tuple[Mention, ...]:
+    def _mentions(self, message: _Parsed, scores: _Scores, needed: bool) -> tuple[Mention, ...]:
         if not message.spans:
             return ()
-        leaves = decided[:, self.model.head("leaf")]
-        mixed = (1 - CONTEXT) * leaves[:-1] + CONTEXT * leaves[-1] if len(message.spans) > 1 else leaves[:1]
-        chances = softmax(np.concatenate([mixed, leaves[-1:]]) * self.model.settings["leaf_temperature"])
-        clause_chances, whole = chances[:-1], chances[-1]
+        clause_chances, whole = scores.about[:-1], scores.about[-1]
         for index, (start, end) in enumerate(message.spans):
             if rules.is_enough(message.normal.text[start:end]):
                 clause_chances[index] = np.eye(1, len(whole), self._none)
@@ -186,7 +198,8 @@ class Reader:
             found = self._with_main(found, clause_chances, whole)
         found.sort(key=lambda one: -float(whole[one[0]]))
         return tuple(
-            self._mention(message, decided, clause_chances, *self._trimmed(one, leaves)) for one in found[:MAX_MENTIONS]
+            self._mention(message, scores, *self._trimmed(one, scores.decided[:, self._leaf]))
+            for one in found[:MAX_MENTIONS]
         )
 
     def _trimmed(self, stretch: _Stretch, leaves: Array) -> _Stretch:
@@ -200,7 +213,9 @@ class Reader:
 
     def _with_main(self, found: list[_Stretch], chances: Array, whole: Array) -> list[_Stretch]:
         """`found`, and the facility the message as a whole is most likely about, where it stands out most."""
-        leaf = next(index for index in np.argsort(-whole).tolist() if index != self._none)
+        leaf = int(whole.argmax())
+        if leaf == self._none:
+            leaf = int(np.argsort(whole)[-2])
         if any(one[0] == leaf for one in found):
             return found
         clause = int(chances[:, leaf].argmax())
@@ -223,11 +238,11 @@ class Reader:
         ranked = sorted(best.items(), key=lambda item: -item[1][0])[:MAX_MENTIONS]
         return [(leaf, first, last) for leaf, (p, first, last) in ranked if p >= BESIDE * ranked[0][1][0]]
 
-    def _mention(self, message: _Parsed, decided: Array, chances: Array, leaf: int, first: int, last: int) -> Mention:
-        part = chances[first : last + 1]
+    def _mention(self, message: _Parsed, scores: _Scores, leaf: int, first: int, last: int) -> Mention:
+        part = scores.about[first : last + 1]
         peak = part[int(part[:, leaf].argmax())]
-        others = [int(index) for index in np.argsort(-peak)[:5] if index not in (leaf, self._none)][:3]
-        natures = decided[first : last + 1, self.model.head("nature")].mean(axis=0)
+        others = [index for index in np.argsort(-peak)[:5].tolist() if index not in (leaf, self._none)][:3]
+        natures = scores.decided[first : last + 1, self._nature].sum(axis=0)
         words = message.normal.text[message.spans[first][0] : message.spans[last][1]]
         start, end = message.normal.span(message.spans[first][0], message.spans[last][1])
         return Mention(
