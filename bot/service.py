@@ -29,7 +29,7 @@ from domain.reading import Reading
 from nlp.reader import Reader
 from storage import book as b
 from storage import inbox
-from storage.database import Connection, Database, is_outage
+from storage.database import Connection, Database, is_conflict, is_outage
 from storage.ids import new_id, new_receipt
 from storage.vault import Vault
 
@@ -91,13 +91,15 @@ class Service:
                 raise
         return [self._alone(item, reading, now_ms) for item, reading in zip(batch, readings, strict=True)]
 
-    def _alone(self, item: Received, reading: Reading | None, now_ms: int) -> Handled:
+    def _alone(self, item: Received, reading: Reading | None, now_ms: int, tries: int = 3) -> Handled:
         try:
             with self.database.transaction() as tx:
                 return self._handle(tx, [item], [reading], now_ms)[0]
         except Exception as exc:
             if is_outage(exc):
                 raise
+            if is_conflict(exc) and tries > 1:  # the same event or newcomer at another process
+                return self._alone(item, reading, now_ms, tries - 1)
             with self.database.transaction() as tx:
                 return self._park(tx, item, exc, now_ms)
 

@@ -14,7 +14,7 @@ from typing import IO
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool, StaticPool
 
 from domain.errors import ConfigError
@@ -98,6 +98,11 @@ def is_outage(exc: BaseException) -> bool:
     return isinstance(exc, (OperationalError, InterfaceError))
 
 
+def is_conflict(exc: BaseException) -> bool:
+    """Whether another process wrote the same row first: seen from the next transaction on."""
+    return isinstance(exc, IntegrityError)
+
+
 def take_lock(database: Path, purpose: str) -> IO[str]:
     """The lock file beside a SQLite database; it names the process that writes.
 
@@ -137,4 +142,4 @@ def lock_holder(database: Path) -> dict[str, object]:
     return unknown | found if isinstance(found, dict) else unknown
 
 
-__all__ = ["Connection", "Database", "is_outage", "lock_holder", "take_lock"]
+__all__ = ["Connection", "Database", "is_conflict", "is_outage", "lock_holder", "take_lock"]
