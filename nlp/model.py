@@ -102,7 +102,10 @@ def save(model: Model, folder: Path) -> None:
         (scratch / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
         if folder.exists():
             shutil.rmtree(folder)
-        os.replace(scratch, folder)
+        try:
+            os.replace(scratch, folder)
+        except OSError:
+            load(folder, model.version)  # another process was quicker and wrote the same: fine if it is whole
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -29,17 +29,17 @@ CARRIES_NONE = frozenset(
     "greeting_chitchat data_rights human_handoff bot_feedback unclear out_of_scope spam_abuse emergency".split()
 )
 CARRIES_ONE = frozenset({"need_report", "fault_report", "objection"})
-#: Messages longer than this (characters) are letters and notes, not chat: other intents are common among them than in
-#: the corpus, which is half needs. Added to the decision values.
-LETTER = 40
+#: Among letters and notes other intents are common than in the corpus, which is half needs. Added to the decision
+#: values; fitted on real letters (November 2026).
 LETTER_PRIOR = {
-    "service_complaint": 0.4,
-    "out_of_scope": 0.3,
+    "service_complaint": 0.5,
+    "out_of_scope": 0.4,
     "objection": 0.2,
+    "fault_report": 0.2,
     "need_report": -0.2,
-    "suggestion": -0.2,
-    "progress_question": -0.5,
-    "thanks": -0.5,
+    "suggestion": -0.3,
+    "progress_question": -0.3,
+    "thanks": -0.3,
 }
 #: Letters are further from the corpus than chat, so their probabilities are less sure than they look: slope and shift
 #: of the log-odds, fitted on real letters (November 2026).
@@ -135,8 +135,8 @@ class Reader:
         leaves = decided[:, self._leaf]
         mixed = (1 - context) * leaves + context * np.repeat(leaves[own], clause_counts + 1, axis=0)
         about = softmax(mixed * self.model.settings["leaf_temperature"])
-        long = np.array([len(text) > LETTER for text in texts])
-        wanted = decided[own][:, self._intent] + long[:, None] * self._letter_prior
+        letters = np.array([rules.is_letter(text) for text in texts])
+        wanted = decided[own][:, self._intent] + letters[:, None] * self._letter_prior
         intents = softmax(wanted * self.model.settings["intent_temperature"])
         return [
             self._reading(
@@ -160,9 +160,9 @@ class Reader:
         masked = mask.mask(text)
         if danger is not None and not (danger in emergency.LOOSE and chances[self._danger] < SAFE):
             return Reading("emergency", 1.0, (), danger, masked, self.model.version)
-        letter = len(text) > LETTER
+        letter = rules.is_letter(text)
         best = int(chances.argmax())
-        if best == self._danger and len(text) <= LETTER * 2 and chances[best] >= SEEN:
+        if best == self._danger and len(text) <= rules.LETTER * 2 and chances[best] >= SEEN:
             kind = emergency.kind_of_danger(message.normal.text)
             if kind is not None:
                 return Reading("emergency", float(chances[best]), (), kind, masked, self.model.version)

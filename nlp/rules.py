@@ -25,6 +25,15 @@ NATURES: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 
 
+LETTER = 40  #: a message longer than this (characters) is a letter or a note, not chat
+LETTER_START = re.compile(r"其(?!他|实|它)|来电|市民|居民|群众|尊敬|领导|您好|投诉|反映|网格员|咨询")
+
+
+def is_letter(text: str) -> bool:
+    """Whether a message is a letter, or an operator's note about a call, rather than chat."""
+    return len(text) > LETTER or (len(text) > LETTER // 2 and LETTER_START.match(text) is not None)
+
+
 def intent(text: str, intent: str, p: float, has_words: bool) -> tuple[str, float]:
     """The intent after the rules of the catalogue."""
     if not has_words:
