@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
 from domain.catalogue import Catalogue, City
+from domain.demand import NeedLine
 from domain.texts import Texts
 from planning.demand import DemandRow, ancestor_name, group_of, leaf_name
 from planning.norms import norm_texts
-from storage.demand import NeedLine
 
 Kind = Literal["text", "whole", "share", "day"]
 Value = str | int | float | None

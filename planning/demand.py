@@ -11,9 +11,9 @@ import msgspec
 
 from domain.areas import Area
 from domain.catalogue import OTHER_FACILITY, Catalogue, City
+from domain.demand import Cell, Judged, Scope
 from domain.errors import InputError
 from planning.intervals import Interval, LeafError, with_reading
-from storage.demand import Cell, Judged, Scope
 
 SMALL = 5  #: fewer voices than this are marked: not for publication
 PARAMETERS = ("area", "since", "until", "group", "leaf")
@@ -57,7 +57,7 @@ class DemandQuery(msgspec.Struct, frozen=True):
         return {name: value for name in PARAMETERS if (value := getattr(self, name))}
 
     def scope(self, city: City, catalogue: Catalogue) -> Scope:
-        """The rows meant, for `storage.demand`."""
+        """The rows meant, for `storage`."""
         leaves: tuple[str, ...] | None = None
         if self.leaf:
             leaves = (self.leaf,)

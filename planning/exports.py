@@ -12,7 +12,7 @@ from domain.errors import InputError
 from domain.texts import load_texts
 from planning.cells import clean, file_name, guarded
 from planning.columns import DEMAND, Value, Words
-from planning.demand import Demand, DemandQuery, Totals
+from planning.demand import Demand, DemandQuery
 from planning.notes import facility_text
 from planning.quality import quality_lines
 from planning.reading import read_demand
@@ -96,4 +96,4 @@ def export_name(query: DemandQuery, words: Words, made_day: str, fmt: str) -> st
     return file_name(*parts, period, made_day.replace("-", "")) + "." + fmt
 
 
-__all__ = ["FORMATS", "Totals", "export_name", "write_csv", "write_demand"]
+__all__ = ["FORMATS", "export_name", "write_csv", "write_demand"]

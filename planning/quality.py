@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from domain.demand import Quality
 from planning.columns import Words
 from planning.demand import Demand
-from storage.demand import Quality
 
 
 class QualityLine(msgspec.Struct, frozen=True):

@@ -11,12 +11,12 @@ import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
+from domain.demand import NeedLine
 from planning.cells import clean
 from planning.columns import DEMAND, NEEDS, Column, Kind, R, Value, Words
 from planning.demand import Demand
 from planning.notes import Note, notes
 from planning.quality import QualityLine
-from storage.demand import NeedLine
 
 ROWS_PER_SHEET = 1_000_000  #: Excel ends at 1,048,576
 A3 = 8

@@ -88,7 +88,7 @@ class Desk:
                 t=texts,
                 language="en" if texts.language == "en" else "zh-CN",
                 lang=texts.language,
-                other_language=request.url.path + "?" + urlencode({**request.query_params, "lang": other}),
+                other_language="/planner?" + urlencode({**request.query_params, "lang": other}),
                 demo=values.pop("demo", self.services.demo),
                 stamp=assets.stamp,
                 **values,

@@ -18,6 +18,7 @@ import xlsxwriter
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from domain.demand import NeedLine
 from domain.errors import InputError
 from domain.texts import load_texts
 from planning.cells import EXCEL_LIMIT, clean, file_name, guarded
@@ -76,7 +77,7 @@ def test_workbook__cells__are_typed_and_sheets_ready_to_print(sqlite_database: D
     book = openpyxl.load_workbook(tmp_path / "a.xlsx")
     sheet = book["需求汇总"]
     kinds = {column.header(ZH): column.kind for column in DEMAND}
-    wanted = {"text": str, "whole": int, "share": (int, float), "day": datetime}
+    wanted: dict[str, Any] = {"text": str, "whole": int, "share": (int, float), "day": datetime}
     for row in table(sheet):
         for head, value in row.items():
             assert value is None or isinstance(value, wanted[kinds[head]]), (head, value)
@@ -168,9 +169,9 @@ def test_exports__original_text__is_never_in_the_file(sqlite_database: Database,
 
 
 def test_exports__bad_format_or_folder__is_named(sqlite_database: Database, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="planning.format"):
+    with pytest.raises(InputError, match=r"planning\.format"):
         export(sqlite_database, tmp_path / "a.pdf", "pdf")
-    with pytest.raises(InputError, match="planning.out"):
+    with pytest.raises(InputError, match=r"planning\.out"):
         export(sqlite_database, tmp_path / "absent" / "a.csv", "csv")
     assert list(tmp_path.glob("*.pdf")) == []
 
@@ -249,7 +250,7 @@ def test_file_name__any_parts__is_plain() -> None:
 def test_heads__in_both_languages__are_no_formulas_and_unique() -> None:
     for texts in (ZH, EN):
         for columns in (DEMAND, NEEDS):
-            heads = [column.header(texts) for column in columns]  # type: ignore[attr-defined]
+            heads = [column.header(texts) for column in columns]
             assert len(set(heads)) == len(heads)
             assert all(guarded(head) == head for head in heads)
 
@@ -258,7 +259,7 @@ def test_workbook__six_times_the_needs__take_constant_memory(sqlite_database: Da
     """The Python heap stays within a few MB; the sheet goes to disk row by row."""
     peaks = []
     for count in (1_000, 6_000):
-        line = rows.NeedLine(
+        line = NeedLine(
             "7KQ-2MXD", "2026-03-01", "P05-01", "nursery", "missing", "chat", "wechat", "filed", None, 0.9, "没有托儿所"
         )
         tracemalloc.start()
@@ -274,9 +275,7 @@ def test_workbook__more_rows_than_a_sheet_takes__go_on_in_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("planning.workbook.ROWS_PER_SHEET", 10)
-    line = rows.NeedLine(
-        "7KQ-2MXD", "2026-03-01", "P05-01", "nursery", "missing", "chat", "wechat", "filed", None, 0.9, "x"
-    )
+    line = NeedLine("7KQ-2MXD", "2026-03-01", "P05-01", "nursery", "missing", "chat", "wechat", "filed", None, 0.9, "x")
     book = Workbook(tmp_path / "a.xlsx", WORDS, MADE_MS)
     assert book.table("needs", NEEDS, [line] * 25, 1) == 25
     book.close()
