@@ -124,7 +124,7 @@ class Poller:
         error = exc if isinstance(exc, Busy) else send_error(exc)
         self._pause_s = min(max(2 * self._pause_s, 1.0), MAX_PAUSE_S)
         pause_s = max(self._pause_s, error.retry_after_s) if isinstance(error, Throttled) else self._pause_s
-        log.warning("telegram.polling_paused", extra={"fault": type(error).__name__, "pause_s": pause_s})
+        log.warning("telegram.polling_paused", extra={"fault": type(exc).__name__, "pause_s": pause_s})
         return pause_s
 
     async def _leave_webhook(self) -> None:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from bot.channels.telegram_wire import ALLOWED_UPDATES, render
 from domain.errors import (
+    AppError,
     ChannelDown,
     ConfigError,
     OutcomeUnknown,
     Rejected,
     ResidentGone,
-    SendError,
     Throttled,
 )
 from domain.messages import Outbound
@@ -64,7 +64,7 @@ class LazySender:
         """The further pieces of a reply whose first went out in the webhook's answer."""
         try:
             await self._pieces(pieces)
-        except SendError as error:
+        except AppError as error:
             log.warning("telegram.rest_not_sent", extra={"fault": error.code})
 
     async def _pieces(self, pieces: list[dict[str, Any]]) -> str:
@@ -88,7 +88,7 @@ class LazySender:
 
         try:
             await self.call(AnswerCallbackQuery(callback_query_id=callback_id))
-        except SendError as error:
+        except AppError as error:
             log.debug("telegram.not_acknowledged", extra={"fault": error.code})
 
     async def call(self, method: TelegramMethod[Any], request_timeout: int | None = None) -> Any:
@@ -141,7 +141,7 @@ def send_error(exc: Exception) -> Exception:
     if isinstance(exc, a.TelegramNetworkError):
         never_sent = isinstance(exc.__cause__, ClientConnectorError | ConnectionTimeoutError)
         return ChannelDown("send.down") if never_sent else OutcomeUnknown("send.unknown")
-    if isinstance(exc, a.TelegramServerError | a.ClientDecodeError):
+    if isinstance(exc, a.TelegramServerError | a.ClientDecodeError | OSError):
         return OutcomeUnknown("send.unknown")
     return Rejected("send.rejected", fault=type(exc).__name__) if isinstance(exc, a.AiogramError) else exc
 

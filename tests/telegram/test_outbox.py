@@ -371,12 +371,15 @@ async def test_outbox__telegram__throttled_blocked_lost_cut(
     await box.close()
 
 
-async def test_sender__nobody_listens__channel_down() -> None:
+async def test_sender__nobody_listens__channel_down_and_no_token_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
     sender = LazySender(TOKEN, "http://127.0.0.1:9")
     with pytest.raises(ChannelDown):
         await sender.send("77", Outbound("x"))
     await sender.acknowledge("1")
     await sender.close()
+    assert "telegram.not_acknowledged" in caplog.text
+    assert TOKEN.partition(":")[2] not in caplog.text
 
 
 async def test_sender__not_a_token__config_error() -> None:
