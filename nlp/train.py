@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 NONE = "none"  #: the facility of a stretch of text that is about none
 SEED = 20
-FOLDS = 3
+FOLDS = 2
 MIN_MESSAGES = 2  #: a feature counts when this many messages have it
 FORMAL_WEIGHT = 2.0  #: of letters and notes: longer, rarer in the corpus, and commoner where it matters
 LEAF_C, INTENT_C, NATURE_C = 1.0, 1.0, 0.5
