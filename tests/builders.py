@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 from bot.conversation.context import World
 from bot.service import ALL, Handled, Received, Service
@@ -11,7 +12,12 @@ from domain.catalogue import City, load_catalogue, load_city
 from domain.messages import Inbound
 from domain.reading import Mention, Reading
 from domain.texts import load_texts
+from storage.database import Database
+from storage.vault import Vault
 from surveys.definition import Survey
+
+if TYPE_CHECKING:
+    from nlp.reader import Reader
 
 NOW_MS = 1_800_000_000_000  #: 2027-01-15 16:00 in Dezhou
 DAY_MS = 24 * 3600 * 1000
@@ -120,6 +126,14 @@ def an_inbound(
         argument=argument,
         unsupported=unsupported,
     )
+
+
+def a_service(
+    database: Database, vault: Vault | None = None, world: World | None = None, reader: FakeReader | None = None
+) -> Service:
+    """A service with a fixed key and the reader of few words."""
+    reads = cast("Reader", reader or FakeReader())
+    return Service(database, vault or Vault(bytes(range(32))), world or a_world(), reads)
 
 
 def send(service: Service, *inbounds: Inbound, now_ms: int = NOW_MS) -> list[Handled]:

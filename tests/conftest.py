@@ -181,9 +181,9 @@ def reader() -> FakeReader:
 @pytest.fixture
 def make_service(vault: Vault, world: World, reader: FakeReader) -> Callable[[Database], Service]:
     """A service on any database."""
-    from bot.service import Service
+    from tests.builders import a_service
 
-    return lambda database: Service(database, vault, world, reader)
+    return lambda database: a_service(database, vault, world, reader)
 
 
 @pytest.fixture

@@ -142,14 +142,14 @@ def drive(
         if acknowledge_first:
             for event in waiting:
                 acknowledge(event)
-            acknowledge = _ignore
+        then = _ignore if acknowledge_first else acknowledge
         if script.through_gateway:
-            asyncio.run(_through_gateway(service, waiting, script.carry, now_ms, acknowledge))
+            asyncio.run(_through_gateway(service, waiting, script.carry, now_ms, then))
         else:
             for batch in _batches(waiting, script.batch):
                 service.handle_many([Received(event, script.carry) for event in batch], now_ms)
                 for event in batch:
-                    acknowledge(event)
+                    then(event)
         send_waiting(service, platform, now_ms, point)
     send_waiting(service, platform, NOW_MS + len(script.rounds) * ROUND_MS + later_ms, point)
 

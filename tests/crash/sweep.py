@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
-from sqlalchemy import event, func, select
+from sqlalchemy import Select, Table, event, func, select
 
 import bot.service
 from bot.service import Service
@@ -61,7 +62,7 @@ def instrument(service: Service, point: Point) -> None:
         (bot.service, "apply"),
     ):
         setattr(owner, name, _pointed(getattr(owner, name), name, point))
-    service.vault.seal = _pointed(service.vault.seal, "seal", point)  # type: ignore[method-assign]
+    setattr(service.vault, "seal", _pointed(service.vault.seal, "seal", point))  # noqa: B010
 
 
 def _pointed(function: Callable[..., object], name: str, point: Point) -> Callable[..., object]:
@@ -154,13 +155,13 @@ def state(tx: Connection, service: Service) -> dict[str, object]:
     marks = {service.vault.fingerprint(CHANNEL, ACCOUNT, user): user for user in ("u1", "u2")}
     users = {row.resident_id: marks[bytes(row.key_hash)] for row in tx.execute(select(b.IDENTITY))}
 
-    def rows(query, *columns):  # type: ignore[no-untyped-def]
+    def rows(query: Select[Any], *columns: str) -> Counter[tuple[object, ...]]:
         return Counter(
             tuple(users[value] if name == "resident_id" else value for name, value in zip(columns, row, strict=True))
             for row in tx.execute(query)
         )
 
-    def table(source, *columns):  # type: ignore[no-untyped-def]
+    def table(source: Table, *columns: str) -> Counter[tuple[object, ...]]:
         return rows(select(*(source.c[name] for name in columns)), *columns)
 
     names = ("resident_id", "masked", "leaf", "status", "confirmed_by", "day")

