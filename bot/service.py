@@ -23,7 +23,8 @@ from bot.apply import Turn, apply
 from bot.conversation import Dialogue, decode, encode, step
 from bot.conversation.context import Context, OwnNeed, World
 from bot.conversation.events import Commanded, Event, Invited, Pressed, Said, SentUnsupported
-from bot.conversation.state import AskCommunity
+from bot.conversation.state import Filed, Idle
+from bot.lookahead import counts_wanted
 from domain.messages import Inbound, Outbound
 from domain.reading import Reading
 from nlp.reader import Reader
@@ -44,6 +45,8 @@ _encode_inbound = msgspec.json.Encoder().encode
 _decode_inbound = msgspec.json.Decoder(Inbound).decode
 
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+HOUR_MS = 3600 * 1000
+MAX_DAYS = 10_000  #: hours remembered with their day
 NEEDS_IDS = 3  #: facilities one message can carry
 
 
@@ -74,6 +77,8 @@ class Service:
         self.world = world
         self.reader = reader
         self._zone = ZoneInfo(world.city.timezone)
+        self._days: dict[int, str] = {}
+        self._communities = [area.code for area in world.city.tree.all_communities]
 
     def handle_many(self, batch: Sequence[Received], now_ms: int) -> list[Handled]:
         """Handles a batch in one transaction; if that fails as a whole, one by one.
@@ -166,10 +171,16 @@ class Service:
         dialogues = {who: decode(people[who].state) or Dialogue() if who in people else Dialogue() for _, who in wave}
         known = [people[who].resident_id for _, who in wave if who in people and people[who].consented]
         standings = book.standings(known)
-        codes = {people[who].community for _, who in wave if who in people} - {None}
-        if any(isinstance(dialogues[who].stage, AskCommunity) for _, who in wave):
-            codes = {area.code for area in self.world.city.tree.all_communities}
-        asking = book.residents_asking(code for code in codes if code)
+        wanted: set[tuple[str, str]] = set()
+        for index, who in wave:
+            person = people.get(who)
+            standing = standings.get(person.resident_id) if person else None
+            wanted.update(
+                counts_wanted(
+                    batch[index].inbound, readings[index], dialogues[who], person, standing, self._communities
+                )
+            )
+        asking = book.residents_asking(wanted)
         for index, who in wave:
             item = batch[index]
             page = b.Page()
@@ -221,12 +232,12 @@ class Service:
         inbound = item.inbound
         event = _event(inbound, reading, now_ms)
         at_ms = min(inbound.at_ms, now_ms)
-        day = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(self._zone).date().isoformat()
+        day = self._day(at_ms)
         context = Context(
             world=self.world,
             consented=person.consented,
             community=person.community,
-            fresh=tuple((new_id(now_ms), new_receipt()) for _ in range(NEEDS_IDS)),
+            fresh=tuple((new_id(now_ms), new_receipt()) for _ in range(_ids_needed(dialogue, event))),
             residents=asking,
             own_needs=_own_needs(standing, asking),
             own_voices=frozenset((voice.community, voice.leaf) for voice in standing.voices.values()),
@@ -250,6 +261,16 @@ class Service:
         )
         _outbox(page, person.resident_id, person.identity_id, turn.says, item.carry, now_ms)
         return turn
+
+    def _day(self, at_ms: int) -> str:
+        """The city's day; remembered by the hour, since no zone changes its day within one."""
+        hour = at_ms // HOUR_MS
+        if (day := self._days.get(hour)) is None:
+            if len(self._days) > MAX_DAYS:
+                self._days.clear()
+            day = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(self._zone).date().isoformat()
+            self._days[hour] = day
+        return day
 
     def _newcomer(self, page: b.Page, inbound: Inbound, who: tuple[str, str, bytes], now_ms: int) -> b.Person:
         person = b.Person(new_id(now_ms), new_id(now_ms), None, False, False, None, 0, is_new=True)
@@ -470,6 +491,13 @@ def _event(inbound: Inbound, reading: Reading | None, now_ms: int) -> Event:
     if inbound.command is not None:
         return Commanded(inbound.command, inbound.argument)
     return SentUnsupported(inbound.unsupported or "unknown")
+
+
+def _ids_needed(dialogue: Dialogue, event: Event) -> int:
+    """How many needs the event may file: outside surveys and open questions, what the text mentions."""
+    if isinstance(event, Said) and isinstance(dialogue.stage, Idle | Filed):
+        return max(1, len(event.reading.mentions))
+    return NEEDS_IDS
 
 
 def _own_needs(standing: b.Standing, asking: dict[tuple[str, str], int]) -> tuple[OwnNeed, ...]:

@@ -8,11 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, cast
 
-from sqlalchemy import Connection, Table, bindparam, case, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import tables as t
+from storage.compiled import look_up, write_many
 
 WINDOW_MS = 30 * 24 * 3600 * 1000  #: a resident's repeats about one facility within 30 days are one voice
 
@@ -193,8 +210,9 @@ class Book:
             by_account.setdefault((channel, account), []).append(external_id)
         found: dict[tuple[str, str, str], bytes | None] = {}
         for (channel, account), external_ids in by_account.items():
-            rows = self._tx.execute(_SEEN, {"channel": channel, "account": account, "external_ids": external_ids})
-            for external_id, reply in rows:
+            fixed = {"channel": channel, "account": account}
+            keys = [(external_id,) for external_id in external_ids]
+            for external_id, reply in look_up(self._tx, "seen", _seen, keys, [INBOX.c.external_id.type], fixed):
                 found[channel, account, external_id] = reply
         return found
 
@@ -206,19 +224,19 @@ class Book:
         new = set(prints) - self._locked
         self._locked |= new
         if self._dialect == "postgresql":
-            for whose in _by_account(new):
-                self._tx.execute(_LOCK, whose)
+            for fixed, hashes in _by_account(new):
+                look_up(self._tx, "lock", _lock, hashes, [IDENTITY.c.key_hash.type], fixed)
 
     def people(self, prints: Iterable[tuple[str, str, bytes]]) -> dict[tuple[str, str, bytes], Person]:
         """The residents behind (channel, account, key hash), locked until the commit where the database can."""
         prints = list(prints)
         self.lock(prints)
         found = {}
-        for whose in _by_account(prints):
-            for row in self._tx.execute(_PEOPLE, whose):
+        for fixed, hashes in _by_account(prints):
+            for row in look_up(self._tx, "people", _people, hashes, [IDENTITY.c.key_hash.type], fixed):
                 key_hash, identity_id, resident_id, community, consent, opted_out, state, version = row
-                found[str(whose["channel"]), str(whose["account"]), bytes(key_hash)] = Person(
-                    resident_id, identity_id, community, consent is not None, opted_out, state, version or 0
+                found[fixed["channel"], fixed["account"], bytes(key_hash)] = Person(
+                    resident_id, identity_id, community, consent is not None, bool(opted_out), state, version or 0
                 )
         return found
 
@@ -239,21 +257,22 @@ class Book:
         found = {resident_id: Standing() for resident_id in resident_ids}
         if not found:
             return found
-        for resident_id, *rest in self._tx.execute(_LIVE_NEEDS, {"ids": list(found)}):
+        ids = [(resident_id,) for resident_id in found]
+        for resident_id, *rest in look_up(self._tx, "needs", _live_needs, ids, [NEED.c.resident_id.type]):
             found[resident_id].needs[rest[0]] = LiveNeed(*rest)
-        for resident_id, *rest in self._tx.execute(_LIVE_VOICES, {"ids": list(found)}):
+        for resident_id, *rest in look_up(self._tx, "voices", _live_voices, ids, [VOICE.c.resident_id.type]):
             found[resident_id].voices[rest[0]] = LiveVoice(*rest)
         return found
 
-    def residents_asking(self, communities: Iterable[str]) -> dict[tuple[str, str], int]:
-        """Distinct residents by (community, leaf)."""
-        codes = list(communities)
-        if not codes:
-            return {}
-        found = {(row[0], row[1]): row[2] for row in self._tx.execute(_TOTALS, {"codes": codes})}
-        for where, by in self._totals.items():
-            if where[0] in codes:
-                found[where] = found.get(where, 0) + by
+    def residents_asking(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """Distinct residents for some (community, leaf)."""
+        keys = sorted(set(wanted))
+        types = [DEMAND_TOTAL.c.community.type, DEMAND_TOTAL.c.leaf.type]
+        rows = look_up(self._tx, "totals", _totals, keys, types)
+        found = {(community, leaf): residents for community, leaf, residents in rows}
+        for key in keys:
+            if by := self._totals.get(key):
+                found[key] = found.get(key, 0) + by
         return found
 
     def known_pushes(self, dedupe_keys: Sequence[str]) -> set[str]:
@@ -280,14 +299,14 @@ class Book:
         self.write_rows()
         if self._counters:
             rows = [_counter_row(cell, moves) for cell, moves in sorted(self._counters.items())]
-            self._tx.execute(_count(self._dialect), rows)
+            write_many(self._tx, "count", lambda: _count(self._dialect), rows)
         totals = [
             {"community": community, "leaf": leaf, "residents": by}
             for (community, leaf), by in sorted(self._totals.items())
             if by
         ]
         if totals:
-            self._tx.execute(_count_total(self._dialect), totals)
+            write_many(self._tx, "count total", lambda: _count_total(self._dialect), totals)
         self._counters, self._totals = {}, {}
 
     def write_rows(self) -> None:
@@ -317,23 +336,20 @@ class Book:
             self._tx.execute(_ERASE, gone)
         for table in ORDER:
             if table in inserts:
-                self._tx.execute(_insert(table, self._dialect), inserts[table])
+                write_many(self._tx, ("insert", table), partial(_insert, table, self._dialect), inserts[table])
         for (table, columns), rows in updates.items():
-            self._tx.execute(_update(table, columns), rows)
+            write_many(self._tx, ("update", table, columns), partial(_update, table, columns), rows)
         for table in reversed(ORDER):
             if table in deletes:
-                self._tx.execute(_delete(table), [_key_row(table, key) for key in deletes[table]])
+                keys = [_key_row(table, key) for key in deletes[table]]
+                write_many(self._tx, ("delete", table), partial(_delete, table), keys)
 
 
 ORDER = [RESIDENT, IDENTITY, CONVERSATION, INBOX, MESSAGE, VOICE, NEED, REMARK, LABEL, OUTBOX, INVITATION, ANSWER]
 REPLACING = {CONVERSATION, ANSWER, INVITATION}  #: an insert of these replaces the row of the same key
 COUNTERS = ("voices", "needs", "objections", "faults", "complaints")
 
-_SEEN = select(INBOX.c.external_id, INBOX.c.reply).where(
-    INBOX.c.channel == bindparam("channel"),
-    INBOX.c.account == bindparam("account"),
-    INBOX.c.external_id.in_(bindparam("external_ids", expanding=True)),
-)
+_OF_ACCOUNT = (IDENTITY.c.channel == bindparam("channel"), IDENTITY.c.account == bindparam("account"))
 _PERSON = (
     select(
         IDENTITY.c.key_hash,
@@ -348,19 +364,6 @@ _PERSON = (
     .select_from(IDENTITY.join(RESIDENT).outerjoin(CONVERSATION, CONVERSATION.c.resident_id == RESIDENT.c.id))
     .order_by(RESIDENT.c.id)
 )
-_WHOSE = (
-    IDENTITY.c.channel == bindparam("channel"),
-    IDENTITY.c.account == bindparam("account"),
-    IDENTITY.c.key_hash.in_(bindparam("hashes", expanding=True)),
-)
-_PEOPLE = _PERSON.where(*_WHOSE)
-_LOCK = (
-    select(RESIDENT.c.id)
-    .select_from(RESIDENT.join(IDENTITY))
-    .where(*_WHOSE)
-    .order_by(RESIDENT.c.id)
-    .with_for_update(of=RESIDENT)
-)
 _LOCK_BY_ID = (
     select(RESIDENT.c.id)
     .where(RESIDENT.c.id.in_(bindparam("ids", expanding=True)))
@@ -368,32 +371,71 @@ _LOCK_BY_ID = (
     .with_for_update()
 )
 _BY_RESIDENT = _PERSON.where(RESIDENT.c.id.in_(bindparam("ids", expanding=True))).order_by(IDENTITY.c.id)
-_LIVE_NEEDS = select(
-    NEED.c.resident_id,
-    NEED.c.id,
-    NEED.c.receipt,
-    NEED.c.message_id,
-    NEED.c.leaf,
-    NEED.c.nature,
-    NEED.c.status,
-    NEED.c.community,
-    NEED.c.day,
-    NEED.c.at_ms,
-    NEED.c.voice_id,
-).where(NEED.c.resident_id.in_(bindparam("ids", expanding=True)), NEED.c.status.in_(("filed", "asked")))
-_LIVE_VOICES = select(
-    VOICE.c.resident_id,
-    VOICE.c.id,
-    VOICE.c.leaf,
-    VOICE.c.community,
-    VOICE.c.ordinal,
-    VOICE.c.day,
-    VOICE.c.first_ms,
-    VOICE.c.needs,
-).where(VOICE.c.resident_id.in_(bindparam("ids", expanding=True)))
-_TOTALS = select(DEMAND_TOTAL.c.community, DEMAND_TOTAL.c.leaf, DEMAND_TOTAL.c.residents).where(
-    DEMAND_TOTAL.c.community.in_(bindparam("codes", expanding=True))
-)
+
+Keys = list[Any]
+
+
+def _seen(external_ids: Keys) -> Select[Any]:
+    return select(INBOX.c.external_id, INBOX.c.reply).where(
+        INBOX.c.channel == bindparam("channel"),
+        INBOX.c.account == bindparam("account"),
+        INBOX.c.external_id.in_(external_ids),
+    )
+
+
+def _people(hashes: Keys) -> Select[Any]:
+    return _PERSON.where(*_OF_ACCOUNT, IDENTITY.c.key_hash.in_(hashes))
+
+
+def _lock(hashes: Keys) -> Select[Any]:
+    return (
+        select(RESIDENT.c.id)
+        .select_from(RESIDENT.join(IDENTITY))
+        .where(*_OF_ACCOUNT, IDENTITY.c.key_hash.in_(hashes))
+        .order_by(RESIDENT.c.id)
+        .with_for_update(of=RESIDENT)
+    )
+
+
+def _live_needs(ids: Keys) -> Select[Any]:
+    return select(
+        NEED.c.resident_id,
+        NEED.c.id,
+        NEED.c.receipt,
+        NEED.c.message_id,
+        NEED.c.leaf,
+        NEED.c.nature,
+        NEED.c.status,
+        NEED.c.community,
+        NEED.c.day,
+        NEED.c.at_ms,
+        NEED.c.voice_id,
+    ).where(NEED.c.resident_id.in_(ids), or_(NEED.c.status == "filed", NEED.c.status == "asked"))
+
+
+def _live_voices(ids: Keys) -> Select[Any]:
+    return select(
+        VOICE.c.resident_id,
+        VOICE.c.id,
+        VOICE.c.leaf,
+        VOICE.c.community,
+        VOICE.c.ordinal,
+        VOICE.c.day,
+        VOICE.c.first_ms,
+        VOICE.c.needs,
+    ).where(VOICE.c.resident_id.in_(ids))
+
+
+def _totals(places_and_leaves: Keys) -> Select[Any]:
+    return select(DEMAND_TOTAL.c.community, DEMAND_TOTAL.c.leaf, DEMAND_TOTAL.c.residents).where(
+        or_(
+            *[
+                and_(DEMAND_TOTAL.c.community == community, DEMAND_TOTAL.c.leaf == leaf)
+                for community, leaf in places_and_leaves
+            ]
+        )
+    )
+
 
 _REMARKS = select(REMARK.c.community, REMARK.c.leaf, REMARK.c.day, REMARK.c.intent).where(
     REMARK.c.resident_id == bindparam("resident_id")
@@ -411,14 +453,12 @@ _DETACH = (
 )
 _ERASE = delete(RESIDENT).where(RESIDENT.c.id == bindparam("gone"))
 
-_statements: dict[object, object] = {}
 
-
-def _by_account(prints: Iterable[tuple[str, str, bytes]]) -> list[dict[str, object]]:
-    found: dict[tuple[str, str], list[bytes]] = {}
+def _by_account(prints: Iterable[tuple[str, str, bytes]]) -> list[tuple[dict[str, str], list[tuple[bytes]]]]:
+    found: dict[tuple[str, str], list[tuple[bytes]]] = {}
     for channel, account, key_hash in sorted(prints):
-        found.setdefault((channel, account), []).append(key_hash)
-    return [{"channel": channel, "account": account, "hashes": hashes} for (channel, account), hashes in found.items()]
+        found.setdefault((channel, account), []).append((key_hash,))
+    return [({"channel": channel, "account": account}, hashes) for (channel, account), hashes in found.items()]
 
 
 def _key_names(table: Table) -> list[str]:
@@ -429,37 +469,29 @@ def _key_row(table: Table, key: tuple[object, ...]) -> Row:
     return {f"key_{name}": value for name, value in zip(_key_names(table), key, strict=True)}
 
 
-def _upsert(dialect: str):  # type: ignore[no-untyped-def]
-    return postgresql.insert if dialect == "postgresql" else sqlite.insert
+def _upsert(table: Table, dialect: str) -> Any:
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
-def _insert(table: Table, dialect: str):  # type: ignore[no-untyped-def]
+def _insert(table: Table, dialect: str) -> Executable:
     if table not in REPLACING:
-        return _INSERTS[table]
-    if (found := _statements.get(("insert", table, dialect))) is None:
-        statement = _upsert(dialect)(table)
-        keys = _key_names(table)
-        found = statement.on_conflict_do_update(
-            index_elements=keys,
-            set_={column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys},
-        )
-        _statements["insert", table, dialect] = found
-    return found
+        return insert(table)
+    statement = _upsert(table, dialect)
+    keys = _key_names(table)
+    others = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+    return cast(Executable, statement.on_conflict_do_update(index_elements=keys, set_=others))
 
 
-_INSERTS = {table: insert(table) for table in ORDER}
+def _update(table: Table, columns: tuple[str, ...]) -> Executable:
+    return update(table).where(*_is_row(table)).values({name: bindparam(name) for name in columns})
 
 
-def _update(table: Table, columns: tuple[str, ...]):  # type: ignore[no-untyped-def]
-    if (found := _statements.get(("update", table, columns))) is None:
-        where = [table.c[name] == bindparam(f"key_{name}") for name in _key_names(table)]
-        found = update(table).where(*where).values({name: bindparam(name) for name in columns})
-        _statements["update", table, columns] = found
-    return found
+def _delete(table: Table) -> Executable:
+    return delete(table).where(*_is_row(table))
 
 
-def _delete(table: Table):  # type: ignore[no-untyped-def]
-    return delete(table).where(*[table.c[name] == bindparam(f"key_{name}") for name in _key_names(table)])
+def _is_row(table: Table) -> list[ColumnElement[bool]]:
+    return [table.c[name] == bindparam(f"key_{name}", type_=table.c[name].type) for name in _key_names(table)]
 
 
 def _counter_row(cell: tuple[str, str, str], moves: dict[str, int]) -> Row:
@@ -467,26 +499,16 @@ def _counter_row(cell: tuple[str, str, str], moves: dict[str, int]) -> Row:
     return {"community": community, "leaf": leaf, "day": day, **{name: moves.get(name, 0) for name in COUNTERS}}
 
 
-def _count(dialect: str):  # type: ignore[no-untyped-def]
-    if (found := _statements.get(("count", dialect))) is None:
-        statement = _upsert(dialect)(DEMAND)
-        found = statement.on_conflict_do_update(
-            index_elements=["community", "leaf", "day"],
-            set_={name: DEMAND.c[name] + statement.excluded[name] for name in COUNTERS},
-        )
-        _statements["count", dialect] = found
-    return found
+def _count(dialect: str) -> Executable:
+    statement = _upsert(DEMAND, dialect)
+    sums = {name: DEMAND.c[name] + statement.excluded[name] for name in COUNTERS}
+    return cast(Executable, statement.on_conflict_do_update(index_elements=["community", "leaf", "day"], set_=sums))
 
 
-def _count_total(dialect: str):  # type: ignore[no-untyped-def]
-    if (found := _statements.get(("total", dialect))) is None:
-        statement = _upsert(dialect)(DEMAND_TOTAL)
-        found = statement.on_conflict_do_update(
-            index_elements=["community", "leaf"],
-            set_={"residents": DEMAND_TOTAL.c.residents + statement.excluded.residents},
-        )
-        _statements["total", dialect] = found
-    return found
+def _count_total(dialect: str) -> Executable:
+    statement = _upsert(DEMAND_TOTAL, dialect)
+    total = {"residents": DEMAND_TOTAL.c.residents + statement.excluded.residents}
+    return cast(Executable, statement.on_conflict_do_update(index_elements=["community", "leaf"], set_=total))
 
 
 __all__ = ["Book", "LiveNeed", "Page", "Person", "Standing", "file_need", "unfile_need"]

@@ -1,0 +1,42 @@
+"""Which counts of neighbours a step may show: found out before the steps, so that a batch asks for them once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bot.conversation.state import AskCommunity, Dialogue
+from domain.messages import Inbound
+from domain.reading import Reading
+from storage.book import Person, Standing
+
+SHORT = 40  #: characters; a longer text presses no button and is no command
+
+
+def counts_wanted(
+    inbound: Inbound,
+    reading: Reading | None,
+    dialogue: Dialogue,
+    person: Person | None,
+    standing: Standing | None,
+    communities: Sequence[str],
+) -> Iterator[tuple[str, str]]:
+    """(community, facility) pairs whose number of residents the answer to this event may name. May repeat pairs.
+
+    Args:
+        communities: all of the city's, for a resident whose own is not known yet.
+    """
+    leaves = {mention.leaf for mention in reading.mentions} if reading else set()
+    pending = dialogue.stage.pending if isinstance(dialogue.stage, AskCommunity) else None
+    if pending is not None:
+        leaves |= {mention.leaf for mention in pending.reading.mentions}
+    places = {person.community} if person and person.community and pending is None else set(communities)
+    if inbound.text is None or len(inbound.text) <= SHORT:
+        payloads = [inbound.button or "", *(choice.payload for choice in dialogue.choices)]
+        leaves |= {payload.rpartition(":")[2] for payload in payloads if payload.count(":") > 1}
+        for need in standing.needs.values() if standing else ():
+            places.add(need.community)
+            yield need.community, need.leaf
+    for place in places:
+        if place is not None:
+            for leaf in leaves:
+                yield place, leaf
