@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-import tempfile
 from pathlib import Path
 
 from domain.catalogue import Catalogue, City
@@ -16,11 +14,10 @@ from planning.demand import Demand, DemandQuery
 from planning.notes import facility_text
 from planning.quality import quality_lines
 from planning.reading import read_demand
+from planning.tables import FORMATS, whole
 from planning.workbook import write_workbook
 from storage import demand as rows
 from storage.database import Database
-
-FORMATS = ("xlsx", "csv")
 
 
 def write_demand(
@@ -48,25 +45,22 @@ def write_demand(
     """
     if fmt not in FORMATS:
         raise InputError("planning.format", format=fmt[:20], known=", ".join(FORMATS))
-    try:
-        handle, name = tempfile.mkstemp(dir=out.parent, prefix=".buqi-", suffix="." + fmt)
-    except OSError as exc:
-        raise InputError("planning.out", file=str(out), reason=exc.strerror or str(exc)) from exc
-    os.close(handle)
-    part = Path(name)
-    try:
-        with rows.snapshot(database) as tx:
-            demand = read_demand(tx, query, city, catalogue, made_ms)
-            words = Words(city, catalogue, load_texts(language), demand.demo)
+    with rows.snapshot(database) as tx:
+        demand = read_demand(tx, query, city, catalogue, made_ms)
+        words = Words(city, catalogue, load_texts(language), demand.demo)
+
+        def write(part: Path) -> None:
             if fmt == "csv":
                 write_csv(part, demand, words)
             else:
                 scope = query.scope(city, catalogue)
                 lines = quality_lines(rows.quality(tx, scope), demand, words)
                 write_workbook(part, demand, rows.need_lines(tx, scope), lines, words)
-        os.replace(part, out)
-    finally:
-        part.unlink(missing_ok=True)
+
+        try:
+            whole(out, write)
+        except OSError as exc:
+            raise InputError("planning.out", file=str(out), reason=exc.strerror or str(exc)) from exc
     return demand
 
 

@@ -11,6 +11,7 @@ from starlette.middleware.base import RequestResponseEndpoint
 
 from domain.errors import AppError
 from domain.texts import load_texts
+from web.language import language_of
 from web.services import Services
 
 STATIC = Path(__file__).parent / "static"
@@ -23,11 +24,6 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-
-
-def language_of(request: Request, default: str = "zh") -> str:
-    """`?lang=en` or the default: Chinese first, English second."""
-    return "en" if request.query_params.get("lang", default) == "en" else "zh"
 
 
 def build(services: Services) -> FastAPI:

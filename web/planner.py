@@ -25,7 +25,7 @@ from planning.notes import facility_text, made_text, notes, period_text
 from planning.reading import read_demand
 from storage.demand import snapshot
 from web import access, assets
-from web.app import language_of
+from web.language import language_of
 from web.limits import Buckets, TooMany
 from web.services import Services
 
