@@ -90,7 +90,10 @@ def main() -> None:
     if len(cores) > 1:
         os.sched_setaffinity(0, {cores[1]})  # this process and wrk
     wrk = has_wrk() and arguments.driver != "own"
-    print(f"load by {'wrk' if wrk else 'the own driver'}; server core {server_core}; {RESIDENTS} residents", flush=True)
+    print(
+        f"load by {'wrk' if wrk else 'the own driver'}; server core {server_core}; {arguments.residents} residents",
+        flush=True,
+    )
     try:
         with tempfile.TemporaryDirectory(prefix="buqi-inbound-", dir=arguments.scratch) as folder, bot_api() as api:
             levels, lives = _measure(arguments, Path(folder), server_core, api, wrk)
@@ -109,6 +112,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 8, 64])
+    parser.add_argument("--residents", type=int, default=RESIDENTS)
     parser.add_argument("--only", choices=["naive", "ours"], help="one server only, without ratios")
     parser.add_argument("--driver", choices=["own", "wrk"], help="default: wrk if it is installed")
     parser.add_argument("--scratch", type=Path, help="folder on the disk to measure (default: the system's temporary)")
@@ -124,13 +128,13 @@ def _measure(
     levels: list[Level] = []
     lives: list[Life] = []
     for kind in kinds:
-        _prepare(kind, folder, core, api, texts)
+        _prepare(kind, folder, core, api, texts, arguments.residents)
     for number in range(1, arguments.rounds + 1):
         for kind in kinds:
             data = folder / f"{kind.name}-{number}"
             shutil.copytree(folder / kind.name, data)
             with serving(kind, data, core, api) as server:
-                target = Target(server.port, SECRET, texts, RESIDENTS)
+                target = Target(server.port, SECRET, texts, arguments.residents)
                 first = number * ROUND_IDS
                 start_s = server.first_answer(target.request(first, target.first_resident, texts[0]))
                 run_load(target, first + 1, first, WARM_UP[0], WARM_UP[1], wrk=wrk)
@@ -144,30 +148,30 @@ def _measure(
     return levels, lives
 
 
-def _prepare(kind: Kind, folder: Path, core: int | None, api: int, texts: Sequence[str]) -> None:
+def _prepare(kind: Kind, folder: Path, core: int | None, api: int, texts: Sequence[str], residents: int) -> None:
     """Fills a data folder, the same for every round: each resident scans a community's code and agrees."""
     data = folder / kind.name
     data.mkdir()
     begin = time.perf_counter()
     with serving(kind, data, core, api) as server:
-        target = Target(server.port, SECRET, texts, RESIDENTS)
+        target = Target(server.port, SECRET, texts, residents)
         server.first_answer(target.request(1, target.first_resident - 1, "/start"))
         for first, requests in ((1_000_000, _starts(target)), (2_000_000, _agreements(target))):
             load = send_all(target, first, requests, 32)
-            if load.answered != RESIDENTS:
-                raise RuntimeError(f"{kind.name}: {load.answered} of {RESIDENTS} residents set up; see {server.log}")
-    print(f"{kind.name}: {RESIDENTS} residents set up in {time.perf_counter() - begin:.0f} s", flush=True)
+            if load.answered != residents:
+                raise RuntimeError(f"{kind.name}: {load.answered} of {residents} residents set up; see {server.log}")
+    print(f"{kind.name}: {residents} residents set up in {time.perf_counter() - begin:.0f} s", flush=True)
 
 
 def _starts(target: Target) -> Iterator[bytes]:
     codes = [area.code for area in load_city(CITY).tree.all_communities]
-    for number in range(RESIDENTS):
+    for number in range(target.residents):
         user = target.first_resident + number
         yield target.request(1_000_000 + number, user, f"/start c-{codes[number % len(codes)]}")
 
 
 def _agreements(target: Target) -> Iterator[bytes]:
-    for number in range(RESIDENTS):
+    for number in range(target.residents):
         yield target.request(2_000_000 + number, target.first_resident + number, "同意")
 
 

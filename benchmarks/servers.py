@@ -140,19 +140,30 @@ def serving(kind: Kind, data: Path, core: int | None, api: int) -> Iterator[Serv
     environment = {name: value.format(**places) for name, value in kind.environment.items()}
     with data.with_suffix(".log").open("ab") as log:
         started = time.perf_counter()
-        process = subprocess.Popen(
-            [part.format(**places) for part in kind.command],
-            cwd=REPOSITORY,
-            env=os.environ | environment | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-            stdout=log,
-            stderr=log,
-            process_group=0,  # Ctrl-C reaches the benchmark, which then stops the server
-            preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),
-        )
+        with _on_core(core):
+            process = subprocess.Popen(
+                [part.format(**places) for part in kind.command],
+                cwd=REPOSITORY,
+                env=os.environ | environment | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                stdout=log,
+                stderr=log,
+                process_group=0,  # Ctrl-C reaches the benchmark, which then stops the server
+            )
         try:
             yield Server(kind, process, port, data, started)
         finally:
             _stop(process)
+
+
+@contextmanager
+def _on_core(core: int | None) -> Iterator[None]:
+    """This thread on `core` for as long as it takes to make a process there."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, before if core is None else {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 class _BotApi(BaseHTTPRequestHandler):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import jieba
-import joblib
+import joblib  # type: ignore[import-untyped]
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import Pipeline
 from sklearn.svm import LinearSVC
