@@ -54,7 +54,7 @@ def staff_invite(tools: Tools, arguments: dict[str, Any]) -> dict[str, Any]:
 def survey_push(tools: Tools, arguments: dict[str, Any]) -> dict[str, Any]:
     """One campaign: a survey to the residents of an area."""
     area = known_area(tools.world, arguments["area"])
-    return campaigns.push(tools.database, tools.world, arguments["survey"], area, arguments.get("at"), now_ms())
+    return dict(campaigns.push(tools.database, tools.world, arguments["survey"], area, arguments.get("at"), now_ms()))
 
 
 COMMANDS: dict[str, Callable[[Tools, dict[str, Any]], dict[str, Any]]] = {

@@ -19,7 +19,10 @@ from domain.texts import Texts
 from planning.demand import DemandQuery
 from planning.exports import write_demand
 from planning.reading import read_demand
+from planning.tables import write_tables
+from storage import meta
 from storage.database import Database
+from surveys.results import results_tables
 
 SAMPLE = Path(__file__).parent / "demo" / "dezhou.jsonl"
 TOP = 12
@@ -153,17 +156,15 @@ def export_results(settings: Settings, name: str, out: Path, format: str) -> Pat
     Raises:
         InputError: unknown survey or format; the file cannot be written.
     """
-    from planning.tables import write_tables
-    from surveys.results import results_tables
-
     world = build_world(settings)
     reading = _checked(settings, format)
     try:
         with reading.transaction() as tx:
             tables = results_tables(tx, world.surveys, name, settings.language)
-        return write_tables(tables, format, out)
+            demo = meta.is_demo(tx)
+        return write_tables(tables, format, out, language=settings.language, demo=demo)
     except OSError as exc:
-        raise InputError("file.unwritable", file=str(out), fault=exc.strerror or str(exc)) from exc
+        raise InputError("planning.out", file=str(out), reason=exc.strerror or str(exc)) from exc
     finally:
         reading.close()
 

@@ -100,11 +100,14 @@ def _database(settings: Settings) -> str:
 
 
 def _model(settings: Settings) -> str:
-    from nlp.reader import stored_version
+    from nlp.model import Damaged, load
+    from nlp.reader import model_version
 
-    version = stored_version(settings.data_dir)
-    if version is None:
-        raise AppError("doctor.model")
+    version = model_version()
+    try:
+        load(settings.data_dir / "models" / version, version)
+    except Damaged as exc:
+        raise AppError("doctor.model") from exc
     return version
 
 

@@ -151,14 +151,13 @@ def train() -> None:
     texts = _texts()
     print(texts("cli.training"), file=sys.stderr)
     reader = Reader.open(settings.data_dir)
-    print(texts("cli.trained", version=reader.version))
+    print(texts("cli.trained", version=reader.model.version))
 
 
 @cli.command()
 def classify(input: InputFile = Path("-"), output: OutputFile = Path("-")) -> None:
     """Read JSON lines {id, text}; write {id, intent, intent_p, needs, emergency, masked}."""
     from nlp.classify import classify_file
-
     from nlp.reader import Reader
 
     settings = _settings()
@@ -172,7 +171,6 @@ def classify(input: InputFile = Path("-"), output: OutputFile = Path("-")) -> No
 def evaluate(file: Annotated[Path, typer.Argument(help="Labelled JSON lines: text, intent, leaves.")]) -> None:
     """Measure the reader on labelled messages."""
     from nlp.evaluate import evaluate_file, render
-
     from nlp.reader import Reader
 
     settings = _settings()

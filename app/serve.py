@@ -39,6 +39,7 @@ class Root:
         self.hub = Hub()
         self.reading: Database = open_reading(app.settings)
         self.sender: LazySender | None = None
+        self._closers: list[Callable[[], Awaitable[None]]] = []
         self.routes: dict[str, Asgi] = {
             "/healthz": self._healthz,
             "/metrics": self._metrics,
@@ -46,16 +47,17 @@ class Root:
         }
         self._pages: Asgi | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._closers: list[Callable[[], Awaitable[None]]] = []
         settings = app.settings
         if settings.telegram_mode != "off" and settings.telegram_token is not None:
             token = settings.telegram_token.get_secret_value()
             self.sender = LazySender(token, settings.telegram_base_url)
             if settings.telegram_mode == "webhook":
                 secret = settings.telegram_webhook_secret
-                self.routes[TELEGRAM_PATH] = webhook(
+                hook = webhook(
                     app.gateway, token.partition(":")[0], secret.get_secret_value() if secret else None, self.sender
                 )
+                self.routes[TELEGRAM_PATH] = hook
+                self._closers.append(hook.close)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection."""

@@ -83,7 +83,7 @@ class Settings(BaseModel):
             raise ValueError("telegram_token: needed when telegram_mode is not off")
         if self.telegram_mode == "webhook" and self.telegram_webhook_secret is None:
             raise ValueError("telegram_webhook_secret: a webhook is refused without one")
-        if self.telegram_mode != "off" and not self.telegram_abroad_accepted:
+        if (self.telegram_mode != "off" or self.staff_token is not None) and not self.telegram_abroad_accepted:
             raise ValueError(
                 "telegram_abroad_accepted: Telegram stores data outside the country; set true once that is approved"
             )

@@ -211,8 +211,8 @@ class Book:
         found: dict[tuple[str, str, str], bytes | None] = {}
         for (channel, account), external_ids in by_account.items():
             fixed = {"channel": channel, "account": account}
-            keys = [(external_id,) for external_id in external_ids]
-            for external_id, reply in look_up(self._tx, "seen", _seen, keys, [INBOX.c.external_id.type], fixed):
+            asked = [(external_id,) for external_id in external_ids]
+            for external_id, reply in look_up(self._tx, "seen", _seen, asked, [INBOX.c.external_id.type], fixed):
                 found[channel, account, external_id] = reply
         return found
 

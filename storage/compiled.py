@@ -60,7 +60,7 @@ def look_up(
         flat = {f"k{number}_{column}": value for number, each in enumerate(chunk) for column, value in enumerate(each)}
         values = {**literals, **(fixed or {}), **flat}
         result = tx.exec_driver_sql(sql, tuple(values[each] for each in order) if order else values)
-        rows += result.cursor.fetchall()  # type: ignore[union-attr]
+        rows += result.cursor.fetchall()
         result.close()
     return rows
 

@@ -43,13 +43,19 @@ def test_settings__telegram_without_decision__is_refused() -> None:
     assert "BUQI_TELEGRAM_ABROAD_ACCEPTED" in _faults(TELEGRAM_MODE="polling", TELEGRAM_TOKEN=TOKEN)
 
 
+def test_settings__staff_bot_without_decision__is_refused() -> None:
+    assert "BUQI_TELEGRAM_ABROAD_ACCEPTED" in _faults(STAFF_TOKEN=TOKEN)
+
+
 def test_settings__one_token_for_both_bots__is_refused() -> None:
     told = _faults(TELEGRAM_MODE="polling", TELEGRAM_TOKEN=TOKEN, STAFF_TOKEN=TOKEN, TELEGRAM_ABROAD_ACCEPTED="true")
     assert "BUQI_STAFF_TOKEN" in told
 
 
 def test_settings__secrets__do_not_show() -> None:
-    settings = load_settings({"BUQI_STAFF_TOKEN": TOKEN, "BUQI_PLANNER_TOKEN": "p" * 20})
+    settings = load_settings(
+        {"BUQI_STAFF_TOKEN": TOKEN, "BUQI_PLANNER_TOKEN": "p" * 20, "BUQI_TELEGRAM_ABROAD_ACCEPTED": "true"}
+    )
     assert TOKEN not in repr(settings)
     assert "p" * 20 not in str(settings)
 
