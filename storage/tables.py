@@ -158,7 +158,7 @@ class Need(Base):
     source: Mapped[str]  #: chat, survey, worker
     day: Mapped[str]
     at_ms: Mapped[int] = mapped_column(Ms)
-    voice_id: Mapped[int | None] = mapped_column(ForeignKey("voice.id", ondelete="SET NULL"))
+    voice_id: Mapped[int | None] = mapped_column(ForeignKey("voice.id", ondelete="SET NULL"), index=True)
 
 
 class Remark(Base):
@@ -223,7 +223,7 @@ class Outbox(Base):
     __table_args__ = (Index("ix_outbox_due", "status", "kind", "not_before_ms", "id"),)
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     resident_id: Mapped[int] = mapped_column(ForeignKey("resident.id", ondelete="CASCADE"), index=True)
-    identity_id: Mapped[int] = mapped_column(ForeignKey("identity.id", ondelete="CASCADE"))
+    identity_id: Mapped[int] = mapped_column(ForeignKey("identity.id", ondelete="CASCADE"), index=True)
     kind: Mapped[str]  #: reply, push
     body: Mapped[bytes]
     status: Mapped[str]
@@ -266,7 +266,9 @@ class Invitation(Base):
 
     __tablename__ = "invitation"
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True)
-    resident_id: Mapped[int] = mapped_column(ForeignKey("resident.id", ondelete="CASCADE"), primary_key=True)
+    resident_id: Mapped[int] = mapped_column(
+        ForeignKey("resident.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
     status: Mapped[str]  #: invited, started, finished, stopped
     at_ms: Mapped[int] = mapped_column(Ms)
 
@@ -276,7 +278,9 @@ class Answer(Base):
 
     __tablename__ = "answer"
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True)
-    resident_id: Mapped[int] = mapped_column(ForeignKey("resident.id", ondelete="CASCADE"), primary_key=True)
+    resident_id: Mapped[int] = mapped_column(
+        ForeignKey("resident.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
     question: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[str]
     at_ms: Mapped[int] = mapped_column(Ms)

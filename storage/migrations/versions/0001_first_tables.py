@@ -149,6 +149,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("campaign_id", "resident_id", "question", name=op.f("pk_answer")),
     )
+    op.create_index(op.f("ix_answer_resident_id"), "answer", ["resident_id"], unique=False)
     op.create_table(
         "conversation",
         sa.Column("resident_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -190,6 +191,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("campaign_id", "resident_id", name=op.f("pk_invitation")),
     )
+    op.create_index(op.f("ix_invitation_resident_id"), "invitation", ["resident_id"], unique=False)
     op.create_table(
         "message",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -262,6 +264,7 @@ def upgrade() -> None:
     op.create_index("ix_need_community_status_at", "need", ["community", "status", "at_ms"], unique=False)
     op.create_index(op.f("ix_need_message_id"), "need", ["message_id"], unique=False)
     op.create_index(op.f("ix_need_resident_id"), "need", ["resident_id"], unique=False)
+    op.create_index(op.f("ix_need_voice_id"), "need", ["voice_id"], unique=False)
     op.create_table(
         "outbox",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -288,6 +291,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("dedupe_key", name=op.f("uq_outbox_dedupe_key")),
     )
     op.create_index("ix_outbox_due", "outbox", ["status", "kind", "not_before_ms", "id"], unique=False)
+    op.create_index(op.f("ix_outbox_identity_id"), "outbox", ["identity_id"], unique=False)
     op.create_index(op.f("ix_outbox_resident_id"), "outbox", ["resident_id"], unique=False)
     op.create_table(
         "remark",
@@ -334,8 +338,10 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_remark_message_id"), table_name="remark")
     op.drop_table("remark")
     op.drop_index(op.f("ix_outbox_resident_id"), table_name="outbox")
+    op.drop_index(op.f("ix_outbox_identity_id"), table_name="outbox")
     op.drop_index("ix_outbox_due", table_name="outbox")
     op.drop_table("outbox")
+    op.drop_index(op.f("ix_need_voice_id"), table_name="need")
     op.drop_index(op.f("ix_need_resident_id"), table_name="need")
     op.drop_index(op.f("ix_need_message_id"), table_name="need")
     op.drop_index("ix_need_community_status_at", table_name="need")
@@ -344,10 +350,12 @@ def downgrade() -> None:
     op.drop_table("voice")
     op.drop_index(op.f("ix_message_resident_id"), table_name="message")
     op.drop_table("message")
+    op.drop_index(op.f("ix_invitation_resident_id"), table_name="invitation")
     op.drop_table("invitation")
     op.drop_index(op.f("ix_identity_resident_id"), table_name="identity")
     op.drop_table("identity")
     op.drop_table("conversation")
+    op.drop_index(op.f("ix_answer_resident_id"), table_name="answer")
     op.drop_table("answer")
     op.drop_table("staff_invite")
     op.drop_table("staff")
