@@ -73,9 +73,7 @@ class Gateway:
                 batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
                 received = [item for item, _ in batch]
                 try:
-                    results = await loop.run_in_executor(
-                        self._writer, self.service.handle_many, received, self.clock()
-                    )
+                    results = await loop.run_in_executor(self._writer, self.service.handle_many, received, self.clock())
                 except Exception as exc:
                     for _, future in batch:
                         if not future.done():

@@ -246,6 +246,8 @@ class Service:
         turn = Turn(book, page, person, standing, now_ms, at_ms, day, self.vault)
         for effect in effects:
             apply(effect, turn)
+        if item.carry == 1 and len(turn.says) > 1:
+            turn.says[:] = [_joined(turn.says)]
         if turn.forgotten:
             return turn
         page.inserts.append(
@@ -491,6 +493,12 @@ def _event(inbound: Inbound, reading: Reading | None, now_ms: int) -> Event:
     if inbound.command is not None:
         return Commanded(inbound.command, inbound.argument)
     return SentUnsupported(inbound.unsupported or "unknown")
+
+
+def _joined(says: Sequence[Outbound]) -> Outbound:
+    """Several messages as one, for a request that can carry one; the buttons that count are the last ones shown."""
+    shown = [outbound.buttons for outbound in says if outbound.buttons]
+    return Outbound("\n\n".join(outbound.text for outbound in says), shown[-1] if shown else ())
 
 
 def _ids_needed(dialogue: Dialogue, event: Event) -> int:

@@ -20,12 +20,22 @@ from sqlalchemy.pool import NullPool, StaticPool
 from domain.errors import ConfigError
 
 BUSY_TIMEOUT_MS = 5000
+#: 4 KiB pages in the log before it is copied into the file: pages written again and again are copied once
+CHECKPOINT_PAGES = 4000
 
 
 class Database:
     """One database. `writer` holds the only writing connection of a SQLite file."""
 
-    def __init__(self, url: str, *, read_only: bool = False, purpose: str = "buqi", synchronous: str = "FULL") -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        read_only: bool = False,
+        purpose: str = "buqi",
+        synchronous: str = "FULL",
+        checkpoint_pages: int = CHECKPOINT_PAGES,
+    ) -> None:
         """Opens the database.
 
         Raises:
@@ -51,7 +61,7 @@ class Database:
                 poolclass=NullPool if read_only else StaticPool,
                 connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
             )
-            _sqlite(self.engine, synchronous, read_only)
+            _sqlite(self.engine, synchronous, read_only, checkpoint_pages)
         else:
             self.engine = create_engine(self.url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
 
@@ -73,7 +83,7 @@ class Database:
         return Database(self.url.render_as_string(hide_password=False), read_only=True)
 
 
-def _sqlite(engine: Engine, synchronous: str, read_only: bool) -> None:
+def _sqlite(engine: Engine, synchronous: str, read_only: bool, checkpoint_pages: int) -> None:
     @event.listens_for(engine, "connect")
     def _configure(connection, _record) -> None:  # type: ignore[no-untyped-def]
         connection.isolation_level = None  # the driver's own BEGIN is too late: DDL and reads stay outside
@@ -85,6 +95,7 @@ def _sqlite(engine: Engine, synchronous: str, read_only: bool) -> None:
             cursor.execute(f"PRAGMA synchronous={synchronous}")
             cursor.execute("PRAGMA secure_delete=ON")
             cursor.execute("PRAGMA cache_size=-65536")
+            cursor.execute(f"PRAGMA wal_autocheckpoint={checkpoint_pages}")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
 

@@ -60,9 +60,7 @@ def standing(tx: Connection, channel: str, account: str, owner: bytes, most: int
     )
     # said before answered within one millisecond
     lines = [(row.at_ms, 0, row.id, Line(row.id, row.at_ms, original=row.original)) for row in tx.execute(said)]
-    lines += [
-        (row.created_ms, 1, row.id, Line(row.id, row.created_ms, body=row.body)) for row in tx.execute(answered)
-    ]
+    lines += [(row.created_ms, 1, row.id, Line(row.id, row.created_ms, body=row.body)) for row in tx.execute(answered)]
     lines.sort(key=lambda entry: entry[:3])
     newest = tuple(line for *_, line in lines[-most:])
     return Standing(found.consent_version is not None, found.community, found.state, newest)

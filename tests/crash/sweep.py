@@ -18,7 +18,7 @@ import bot.service
 from bot.service import Service
 from domain.messages import Outbound
 from storage import book as b
-from storage import outbox, recount
+from storage import compiled, outbox, recount
 from storage.database import Connection
 from tests.crash.stream import ACCOUNT, CHANNEL, Platform, Point, Script, drive
 
@@ -55,6 +55,7 @@ def instrument(service: Service, point: Point) -> None:
     engine = service.database.engine
     event.listen(engine, "before_cursor_execute", lambda *_: point("before a statement"))
     event.listen(engine, "after_cursor_execute", lambda *_: point("after a statement"))
+    compiled.on_statement = point
     for owner, name in (
         (engine.dialect, "do_commit"),
         (service.reader, "read_many"),

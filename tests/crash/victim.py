@@ -18,7 +18,7 @@ TEXTS = ("没有车位", "没有公交,想要食堂", "电梯坏了", "想要公
 
 def main(path: Path, synchronous: str, count: int) -> None:
     """Batches of one to four messages; the acknowledged ids go into `acknowledged` beside the database."""
-    database = Database(f"sqlite:///{path}", synchronous=synchronous)
+    database = Database(f"sqlite:///{path}", synchronous=synchronous, checkpoint_pages=1000)
     service = a_service(database)
     acknowledged = os.open(path.with_name("acknowledged"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     number = 0
