@@ -41,6 +41,7 @@ ALL = 99  #: as `carry`: every reply goes out with the answer to the platform's 
 
 _encode_replies = msgspec.json.Encoder().encode
 _decode_replies = msgspec.json.Decoder(tuple[Outbound, ...]).decode
+_decode_reply = msgspec.json.Decoder(Outbound).decode
 _encode_inbound = msgspec.json.Encoder().encode
 _decode_inbound = msgspec.json.Decoder(Inbound).decode
 
@@ -188,8 +189,11 @@ class Service:
             if person is None:
                 person = self._newcomer(page, item.inbound, who, now_ms)
             standing = standings.get(person.resident_id) or b.Standing()
+            inbox_id = new_id(now_ms)
             try:
-                turn = self._turn(book, page, person, standing, dialogues[who], item, readings[index], asking, now_ms)
+                turn = self._turn(
+                    book, page, person, standing, dialogues[who], item, readings[index], asking, inbox_id, now_ms
+                )
             except Exception as exc:
                 fresh = b.Page()
                 if person.is_new:
@@ -197,25 +201,21 @@ class Service:
                 yield index, self._fail(fresh, item, person.resident_id, exc, 1, now_ms)
                 book.add(fresh)
                 continue
-            owner: b.Person | None = person
             if turn.forgotten:
-                owner = self._blank(page, item, who, turn.says, now_ms)
+                self._blank(page, item, who, turn.says, now_ms)
             says = turn.says
-            self._inbox_row(
-                page, item.inbound, owner.resident_id if owner else None, "done", now_ms, reply=_encode_replies(says)
-            )
+            # the replies of a resident stand in the outbox; after an erasure nothing of theirs is there to hold them
+            reply = _encode_replies(says) if turn.forgotten else None
+            self._inbox_row(page, item.inbound, None, "done", now_ms, inbox_id=inbox_id, reply=reply)
             book.add(page)
             yield index, Handled(tuple(says[: item.carry]), queued=len(says) > item.carry)
 
     def _blank(
         self, page: b.Page, item: Received, who: tuple[str, str, bytes], says: list[Outbound], now_ms: int
-    ) -> b.Person | None:
+    ) -> None:
         """After erasure: nobody, unless a last word still has to find its way; then a blank identity carries it."""
-        if len(says) <= item.carry:
-            return None
-        person = self._newcomer(page, item.inbound, who, now_ms)
-        _outbox(page, person.resident_id, person.identity_id, says, item.carry, now_ms)
-        return person
+        if len(says) > item.carry:
+            _outbox(page, self._newcomer(page, item.inbound, who, now_ms), says, item.carry, now_ms)
 
     def _turn(
         self,
@@ -227,6 +227,7 @@ class Service:
         item: Received,
         reading: Reading | None,
         asking: dict[tuple[str, str], int],
+        inbox_id: int,
         now_ms: int,
     ) -> Turn:
         inbound = item.inbound
@@ -261,7 +262,7 @@ class Service:
                 },
             )
         )
-        _outbox(page, person.resident_id, person.identity_id, turn.says, item.carry, now_ms)
+        _outbox(page, person, turn.says, item.carry, now_ms, inbox_id=inbox_id)
         return turn
 
     def _day(self, at_ms: int) -> str:
@@ -344,7 +345,8 @@ class Service:
         status: str,
         now_ms: int,
         *,
-        reply: bytes,
+        inbox_id: int | None = None,
+        reply: bytes | None,
         tries: int = 1,
         reason: str | None = None,
         retry_ms: int | None = None,
@@ -354,7 +356,7 @@ class Service:
             (
                 b.INBOX,
                 {
-                    "id": new_id(now_ms),
+                    "id": inbox_id or new_id(now_ms),
                     "channel": inbound.channel,
                     "account": inbound.account,
                     "external_id": inbound.external_id,
@@ -443,7 +445,7 @@ class Service:
                 },
             )
         )
-        _outbox(page, person.resident_id, person.identity_id, turn.says, 0, now_ms, kind="push", dedupe_key=key)
+        _outbox(page, person, turn.says, 0, now_ms, kind="push", dedupe_key=key)
 
 
 class _StillFailingError(Exception):
@@ -478,8 +480,8 @@ def _storable(item: Received) -> Received:
     return replace(item, inbound=msgspec.convert(mended, Inbound))
 
 
-def _repeat(stored: bytes | None, carry: int) -> Handled:
-    replies = _decode_replies(stored) if stored else ()
+def _repeat(stored: b.Stored, carry: int) -> Handled:
+    replies = _decode_replies(stored.reply) if stored.reply else tuple(map(_decode_reply, stored.bodies))
     return Handled(replies[:carry], repeated=True)
 
 
@@ -528,11 +530,12 @@ def _own_needs(standing: b.Standing, asking: dict[tuple[str, str], int]) -> tupl
 
 def _outbox(
     page: b.Page,
-    resident_id: int,
-    identity_id: int,
+    person: b.Person,
     says: Sequence[Outbound],
     carry: int,
     now_ms: int,
+    *,
+    inbox_id: int | None = None,
     kind: str = "reply",
     dedupe_key: str | None = None,
 ) -> None:
@@ -543,8 +546,9 @@ def _outbox(
                 b.OUTBOX,
                 {
                     "id": new_id(now_ms),
-                    "resident_id": resident_id,
-                    "identity_id": identity_id,
+                    "resident_id": person.resident_id,
+                    "identity_id": person.identity_id,
+                    "inbox_id": inbox_id,
                     "kind": kind,
                     "body": _encode_replies(outbound),
                     "status": "carried" if carried else "ready",

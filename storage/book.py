@@ -66,6 +66,14 @@ class Person:
 
 
 @dataclass(slots=True)
+class Stored:
+    """The answer an accepted event got: whole in its inbox row, or as the outbox rows it led to."""
+
+    reply: bytes | None
+    bodies: list[bytes] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class LiveNeed:
     """A need that is still filed or asked, as the counting rules see it."""
 
@@ -203,17 +211,22 @@ class Book:
         self._locked: set[tuple[str, str, bytes]] = set()
         self._dialect = tx.dialect.name
 
-    def replies(self, keys: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], bytes | None]:
-        """The stored replies of events that were accepted before."""
-        by_account: dict[tuple[str, str], list[str]] = {}
+    def replies(self, keys: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], Stored]:
+        """What was answered to events that were accepted before."""
+        by_account: dict[tuple[str, str], list[tuple[str]]] = {}
         for channel, account, external_id in keys:
-            by_account.setdefault((channel, account), []).append(external_id)
-        found: dict[tuple[str, str, str], bytes | None] = {}
-        for (channel, account), external_ids in by_account.items():
+            by_account.setdefault((channel, account), []).append((external_id,))
+        found: dict[tuple[str, str, str], Stored] = {}
+        by_inbox: dict[int, Stored] = {}
+        for (channel, account), asked in by_account.items():
             fixed = {"channel": channel, "account": account}
-            asked = [(external_id,) for external_id in external_ids]
-            for external_id, reply in look_up(self._tx, "seen", _seen, asked, [INBOX.c.external_id.type], fixed):
-                found[channel, account, external_id] = reply
+            for external_id, inbox_id, reply in look_up(
+                self._tx, "seen", _seen, asked, [INBOX.c.external_id.type], fixed
+            ):
+                found[channel, account, external_id] = by_inbox[inbox_id] = Stored(reply)
+        ids = [(inbox_id,) for inbox_id in by_inbox]
+        for inbox_id, body in look_up(self._tx, "answered", _answered, ids, [INBOX.c.id.type]):
+            by_inbox[inbox_id].bodies.append(body)
         return found
 
     def lock(self, prints: Iterable[tuple[str, str, bytes]]) -> None:
@@ -376,10 +389,18 @@ Keys = list[Any]
 
 
 def _seen(external_ids: Keys) -> Select[Any]:
-    return select(INBOX.c.external_id, INBOX.c.reply).where(
+    return select(INBOX.c.external_id, INBOX.c.id, INBOX.c.reply).where(
         INBOX.c.channel == bindparam("channel"),
         INBOX.c.account == bindparam("account"),
         INBOX.c.external_id.in_(external_ids),
+    )
+
+
+def _answered(inbox_ids: Keys) -> Select[Any]:
+    return (
+        select(OUTBOX.c.inbox_id, OUTBOX.c.body)
+        .where(OUTBOX.c.inbox_id.in_(inbox_ids))
+        .order_by(OUTBOX.c.created_ms, OUTBOX.c.id)
     )
 
 
@@ -511,4 +532,4 @@ def _count_total(dialect: str) -> Executable:
     return cast(Executable, statement.on_conflict_do_update(index_elements=["community", "leaf"], set_=total))
 
 
-__all__ = ["Book", "LiveNeed", "Page", "Person", "Standing", "file_need", "unfile_need"]
+__all__ = ["Book", "LiveNeed", "Page", "Person", "Standing", "Stored", "file_need", "unfile_need"]

@@ -32,6 +32,5 @@ def fail_again(tx: Connection, inbox_id: int, tries: int, reason: str | None, re
 
 def counts_by_status(tx: Connection) -> dict[str, int]:
     """How many events are done, failed, dead."""
-    return {
-        status: count for status, count in tx.execute(select(INBOX.c.status, func.count()).group_by(INBOX.c.status))
-    }
+    rows = tx.execute(select(INBOX.c.status, func.count()).group_by(INBOX.c.status))
+    return {str(status): int(count) for status, count in rows}

@@ -5,9 +5,11 @@ Ids are made by the application (`storage.ids`), so that rows can refer to each 
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, MetaData, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, MetaData, String, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+WAITS = text("retry_ms IS NOT NULL")
+OWNED = text("resident_id IS NOT NULL")
 Id = BigInteger().with_variant(Integer, "sqlite")
 Ms = BigInteger
 
@@ -82,18 +84,22 @@ class Conversation(Base):
 
 
 class Inbox(Base):
-    """Every platform event ever accepted, once. `reply` is what a repeat gets; `payload` only waits for a retry."""
+    """Every platform event ever accepted, once. A repeat gets the replies its outbox rows hold, or else `reply`.
+
+    `reply` is there after an erasure or a failure; `payload` only while a retry waits.
+    """
 
     __tablename__ = "inbox"
     __table_args__ = (
         UniqueConstraint("channel", "account", "external_id"),
-        Index("ix_inbox_waiting", "status", "retry_ms"),
+        Index("ix_inbox_waiting", "retry_ms", sqlite_where=WAITS, postgresql_where=WAITS),
+        Index("ix_inbox_owner", "resident_id", sqlite_where=OWNED, postgresql_where=OWNED),
     )
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     channel: Mapped[str]
     account: Mapped[str]
     external_id: Mapped[str]
-    resident_id: Mapped[int | None] = mapped_column(Id, index=True)
+    resident_id: Mapped[int | None] = mapped_column(Id)  #: only while `payload` waits, so that erasure finds it
     received_ms: Mapped[int] = mapped_column(Ms)
     status: Mapped[str]  #: done, failed, dead
     tries: Mapped[int]
@@ -124,10 +130,7 @@ class Voice(Base):
     """One resident standing behind one facility in one community, once in 30 days. `needs` are those it rests on."""
 
     __tablename__ = "voice"
-    __table_args__ = (
-        UniqueConstraint("resident_id", "leaf", "community", "ordinal"),
-        Index("ix_voice_community_leaf_day", "community", "leaf", "day"),
-    )
+    __table_args__ = (UniqueConstraint("resident_id", "leaf", "community", "ordinal"),)
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     resident_id: Mapped[int] = mapped_column(ForeignKey("resident.id", ondelete="CASCADE"))
     leaf: Mapped[str]
@@ -223,7 +226,8 @@ class Outbox(Base):
     __table_args__ = (Index("ix_outbox_due", "status", "kind", "not_before_ms", "id"),)
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     resident_id: Mapped[int] = mapped_column(ForeignKey("resident.id", ondelete="CASCADE"), index=True)
-    identity_id: Mapped[int] = mapped_column(ForeignKey("identity.id", ondelete="CASCADE"), index=True)
+    identity_id: Mapped[int] = mapped_column(Id)  #: goes with its resident
+    inbox_id: Mapped[int | None] = mapped_column(Id, index=True)  #: the event it answers
     kind: Mapped[str]  #: reply, push
     body: Mapped[bytes]
     status: Mapped[str]

@@ -190,8 +190,12 @@ def state(tx: Connection, service: Service) -> dict[str, object]:
             select(b.OUTBOX.c.resident_id, func.count()).group_by(b.OUTBOX.c.resident_id), "resident_id", "count"
         ),
         "stored": Counter(
-            (external_id, len(msgspec.json.decode(reply, type=tuple[Outbound, ...])) if reply else 0)
-            for external_id, reply in tx.execute(select(b.INBOX.c.external_id, b.INBOX.c.reply))
+            (external_id, answers + (len(msgspec.json.decode(reply, type=tuple[Outbound, ...])) if reply else 0))
+            for external_id, reply, answers in tx.execute(
+                select(b.INBOX.c.external_id, b.INBOX.c.reply, func.count(b.OUTBOX.c.id))
+                .outerjoin(b.OUTBOX, b.OUTBOX.c.inbox_id == b.INBOX.c.id)
+                .group_by(b.INBOX.c.id)
+            )
         ),
         "unsent": tx.scalar(select(func.count()).where(b.OUTBOX.c.status.in_(("ready", "sending")))),
     }

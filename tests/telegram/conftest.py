@@ -112,6 +112,7 @@ def queue(tx: Connection, resident_id: object, identity_id: object, **values: ob
         "id": new_id(NOW_MS),
         "resident_id": resident_id,
         "identity_id": identity_id,
+        "inbox_id": None,
         "kind": "reply",
         "body": msgspec.json.encode(Outbound("您好")),
         "status": "ready",

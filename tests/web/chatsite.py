@@ -98,6 +98,7 @@ def push(site: Site, token: str, text: str, *buttons: Button) -> int:
         "id": row_id,
         "resident_id": identity.resident_id,
         "identity_id": identity.id,
+        "inbox_id": None,
         "kind": "push",
         "body": msgspec.json.encode(Outbound(text, buttons)),
         "status": "ready",

@@ -41,8 +41,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_inbox")),
         sa.UniqueConstraint("channel", "account", "external_id", name=op.f("uq_inbox_channel_account_external_id")),
     )
-    op.create_index(op.f("ix_inbox_resident_id"), "inbox", ["resident_id"], unique=False)
-    op.create_index("ix_inbox_waiting", "inbox", ["status", "retry_ms"], unique=False)
+    waits, owned = sa.text("retry_ms IS NOT NULL"), sa.text("resident_id IS NOT NULL")
+    op.create_index("ix_inbox_waiting", "inbox", ["retry_ms"], sqlite_where=waits, postgresql_where=waits)
+    op.create_index("ix_inbox_owner", "inbox", ["resident_id"], sqlite_where=owned, postgresql_where=owned)
     op.create_table(
         "meta",
         sa.Column("key", sa.String(), nullable=False),
@@ -231,7 +232,6 @@ def upgrade() -> None:
             "resident_id", "leaf", "community", "ordinal", name=op.f("uq_voice_resident_id_leaf_community_ordinal")
         ),
     )
-    op.create_index("ix_voice_community_leaf_day", "voice", ["community", "leaf", "day"], unique=False)
     op.create_table(
         "need",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -270,6 +270,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("resident_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("identity_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("inbox_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("status", sa.String(), nullable=False),
@@ -282,16 +283,13 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(), nullable=True),
         sa.Column("dedupe_key", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
-            ["identity_id"], ["identity.id"], name=op.f("fk_outbox_identity_id_identity"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
             ["resident_id"], ["resident.id"], name=op.f("fk_outbox_resident_id_resident"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
         sa.UniqueConstraint("dedupe_key", name=op.f("uq_outbox_dedupe_key")),
     )
     op.create_index("ix_outbox_due", "outbox", ["status", "kind", "not_before_ms", "id"], unique=False)
-    op.create_index(op.f("ix_outbox_identity_id"), "outbox", ["identity_id"], unique=False)
+    op.create_index(op.f("ix_outbox_inbox_id"), "outbox", ["inbox_id"], unique=False)
     op.create_index(op.f("ix_outbox_resident_id"), "outbox", ["resident_id"], unique=False)
     op.create_table(
         "remark",
@@ -338,7 +336,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_remark_message_id"), table_name="remark")
     op.drop_table("remark")
     op.drop_index(op.f("ix_outbox_resident_id"), table_name="outbox")
-    op.drop_index(op.f("ix_outbox_identity_id"), table_name="outbox")
+    op.drop_index(op.f("ix_outbox_inbox_id"), table_name="outbox")
     op.drop_index("ix_outbox_due", table_name="outbox")
     op.drop_table("outbox")
     op.drop_index(op.f("ix_need_voice_id"), table_name="need")
@@ -346,7 +344,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_need_message_id"), table_name="need")
     op.drop_index("ix_need_community_status_at", table_name="need")
     op.drop_table("need")
-    op.drop_index("ix_voice_community_leaf_day", table_name="voice")
     op.drop_table("voice")
     op.drop_index(op.f("ix_message_resident_id"), table_name="message")
     op.drop_table("message")
@@ -368,6 +365,6 @@ def downgrade() -> None:
     op.drop_table("model_version")
     op.drop_table("meta")
     op.drop_index("ix_inbox_waiting", table_name="inbox")
-    op.drop_index(op.f("ix_inbox_resident_id"), table_name="inbox")
+    op.drop_index("ix_inbox_owner", table_name="inbox")
     op.drop_table("inbox")
     op.drop_table("area")
