@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
-
-import structlog
 
 from app.wiring import App
 from bot import campaigns
@@ -21,7 +20,7 @@ TICK_S = 5
 HOUR_MS = 3600 * 1000
 TELEGRAM_PATH = "/telegram/webhook"
 Loop = tuple[str, Coroutine[Any, Any, None], Callable[[], Awaitable[None]] | None]
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 
 
 def loops(app: App, sender: LazySender | None) -> list[Loop]:
@@ -64,7 +63,7 @@ async def ticks(app: App) -> None:
             await app.gateway.run(lambda: erase_old_hourly(app, owner, now))
             app.gateway.on_queued()
         except Exception as exc:
-            log.error("tick.failed", fault=type(exc).__name__, exc_info=True)
+            log.error("tick.failed", extra={"fault": type(exc).__name__}, exc_info=True)
 
     scheduler.add_job(tick, "interval", seconds=TICK_S, max_instances=1, coalesce=True)
     scheduler.start()
@@ -78,4 +77,4 @@ def erase_old_hourly(app: App, owner: str, now: int) -> None:
     """Erases what has outlived its purpose, once an hour however many processes tick."""
     with app.database.transaction() as tx:
         if slots.claim(tx, "retention", str(now // HOUR_MS), owner, now):
-            log.info("retention.done", **retention.erase_old(tx, now, app.settings.raw_text_days))
+            log.info("retention.done", extra=retention.erase_old(tx, now, app.settings.raw_text_days))

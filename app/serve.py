@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import os
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any
 
-import structlog
 import uvicorn
 
 from app import control
@@ -29,7 +29,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 GC_THRESHOLD = (20_000, 20, 50)  #: messages leave no cycles behind; the default walks the young ones 30 times as often
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 
 
 class Root:
@@ -138,7 +138,7 @@ class Root:
             except asyncio.CancelledError:
                 raise
             except Exception as exc:
-                log.error("loop.died", loop=name, fault=type(exc).__name__, exc_info=True)
+                log.error("loop.died", extra={"loop": name, "fault": type(exc).__name__}, exc_info=True)
 
         self._tasks.append(asyncio.create_task(guarded(), name=name))
 
@@ -204,7 +204,7 @@ class _Server(uvicorn.Server):
         if self.started:
             port = self.servers[0].sockets[0].getsockname()[1]
             control.announce(self._app.settings.data_dir, port)
-            log.info("serve.ready", port=port, pid=os.getpid())
+            log.info("serve.ready", extra={"port": port, "pid": os.getpid()})
             self._on_ready(port)
 
     async def shutdown(self, sockets: list[Any] | None = None) -> None:

@@ -8,14 +8,14 @@ import pytest
 from typer.main import get_command
 
 from app.main import cli
-from app.settings import PREFIX, Settings
+from app.settings import FIELDS, PREFIX
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_operations__every_setting__is_listed() -> None:
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    assert [name for name in Settings.model_fields if PREFIX + name.upper() not in page] == []
+    assert [name for name in FIELDS if PREFIX + name.upper() not in page] == []
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])

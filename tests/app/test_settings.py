@@ -64,6 +64,16 @@ def test_settings__wrong_secret__is_not_repeated_in_the_fault() -> None:
     assert "hunter2" not in _faults(STAFF_TOKEN="hunter2")
 
 
+def test_settings__wrong_word__is_told_the_right_ones() -> None:
+    assert "off, webhook, polling" in _faults(TELEGRAM_MODE="on")
+
+
+def test_settings__text_of_a_variable__becomes_the_type_of_its_field() -> None:
+    settings = load_settings({"BUQI_PORT": "0", "BUQI_TELEGRAM_ABROAD_ACCEPTED": "true", "BUQI_COMMUNITY_PHONE": "12"})
+    assert (settings.port, settings.telegram_abroad_accepted) == (0, True)
+    assert settings.contacts == {"community_phone": "12"}
+
+
 def test_settings__frozen() -> None:
-    with pytest.raises(Exception, match="frozen"):
+    with pytest.raises(AttributeError, match="immutable"):
         load_settings({}).port = 1  # type: ignore[misc]
