@@ -176,6 +176,7 @@ def serve(app: App, host: str, port: int, on_ready: Callable[[int], None] = lamb
         lifespan="on",
         access_log=False,
         log_config=None,
+        proxy_headers=False,
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=8,

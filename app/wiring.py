@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass
 
 from app.settings import Settings
@@ -12,12 +14,14 @@ from bot.service import Service
 from domain.catalogue import load_catalogue, load_city
 from domain.errors import ConfigError
 from domain.texts import Texts, load_texts
-from nlp.reader import Reader
+from nlp.reader import Reader, model_version
 from storage import areas, meta
 from storage.database import Database
 from storage.migrate import is_current, upgrade
 from storage.vault import Vault, load_key
 from surveys.definition import load_surveys
+
+TRAIN = "import pathlib, sys; from nlp.reader import Reader; Reader.open(pathlib.Path(sys.argv[1]))"
 
 
 @dataclass(slots=True)
@@ -82,6 +86,14 @@ def open_reading(settings: Settings) -> Database:
     return reading
 
 
+def open_reader(settings: Settings) -> Reader:
+    """The reader with today's model. Training needs half a gigabyte, so another process does it, once."""
+    version = model_version()
+    if not (settings.data_dir / "models" / version).is_dir():
+        subprocess.run([sys.executable, "-c", TRAIN, str(settings.data_dir.absolute())], check=False)
+    return Reader.open(settings.data_dir)
+
+
 def build(settings: Settings, purpose: str, *, demo: bool = False) -> App:
     """Everything an installation needs to handle messages. `demo` marks a new database as holding invented people."""
     database, vault = open_database(settings, purpose)
@@ -91,7 +103,7 @@ def build(settings: Settings, purpose: str, *, demo: bool = False) -> App:
                 meta.write(tx, meta.DEMO, "1")
             is_demo = meta.is_demo(tx)
         world = build_world(settings)
-        reader = Reader.open(settings.data_dir)
+        reader = open_reader(settings)
         service = Service(database, vault, world, reader)
     except BaseException:
         database.close()

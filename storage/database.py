@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import socket
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from domain.errors import ConfigError
 
 BUSY_TIMEOUT_MS = 5000
 #: 4 KiB pages in the log before it is copied into the file: pages written again and again are copied once
-CHECKPOINT_PAGES = 4000
+CHECKPOINT_PAGES = 16_000
 
 
 class Database:
@@ -99,9 +100,16 @@ def _sqlite(engine: Engine, synchronous: str, read_only: bool, checkpoint_pages:
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
 
+    begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        try:
+            raw.execute(begin)
+        except sqlite3.Error as exc:
+            raise OperationalError(begin, None, exc) from exc
 
 
 def is_outage(exc: BaseException) -> bool:
