@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
+from babel.messages import pofile
 
 from domain import errors
 from domain.catalogue import load_catalogue
-from domain.errors import AppError
-from domain.texts import LANGUAGES, load_texts
+from domain.errors import AppError, DataFileError
+from domain.texts import LANGUAGES, LOCALES, load_texts, read_po
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("app", "bot", "domain", "nlp", "planning", "storage", "surveys", "web")
@@ -23,6 +24,43 @@ def test_catalogues__both_languages__same_keys_and_placeholders() -> None:
     assert set(zh) == set(en)
     different = [key for key in zh if set(PLACEHOLDER.findall(zh[key])) != set(PLACEHOLDER.findall(en[key]))]
     assert different == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_read_po__both_catalogues__as_babel_reads_them(language: str) -> None:
+    path = LOCALES / f"{language}.po"
+    with path.open("rb") as file:
+        known = {str(message.id): str(message.string) for message in pofile.read_po(file) if message.id}
+    assert read_po(path) == known
+
+
+def test_read_po__comments_lines_and_escapes__as_babel_reads_them(tmp_path: Path) -> None:
+    path = tmp_path / "zh.po"
+    path.write_text(
+        '# a\nmsgid ""\nmsgstr "Language: zh\\n"\n\n#: b.py:1\n#, fuzzy\nmsgid "a"\n"b"\nmsgstr ""\n'
+        '"说\\n\\"好\\"\\t"\n"c\\\\n"\n\nmsgid "empty"\nmsgstr ""\n#~ msgid "old"\n#~ msgstr "old"\n',
+        encoding="utf-8",
+    )
+    with path.open("rb") as file:
+        known = {str(message.id): str(message.string) for message in pofile.read_po(file) if message.id}
+    assert read_po(path) == known == {"ab": '说\n"好"\tc\\n', "empty": ""}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        'msgstr "first"',
+        'msgid "a"\nmsgid_plural "b"',
+        'msgid "a"\nmsgstr "open',
+        "msgid a",
+        'msgid "a"\nmsgstr "1"\nmsgid "a"\nmsgstr "2"',
+    ],
+)
+def test_read_po__what_it_does_not_know__is_a_fault(tmp_path: Path, broken: str) -> None:
+    path = tmp_path / "zh.po"
+    path.write_text(broken, encoding="utf-8")
+    with pytest.raises(DataFileError):
+        read_po(path)
 
 
 def _errors_raised() -> list[tuple[str, set[str] | None]]:
