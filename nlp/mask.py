@@ -73,9 +73,13 @@ HAS_NUMBER = re.compile(r"[0-9@零〇一幺][0-9a-z ._\-一二三四五六七八
 HAS_NAME = re.compile(rf"叫|姓名|联系人|{TITLE}")
 
 
-def mask(text: str) -> str:
-    """The text with personal data replaced by [电话], [身份证], [银行卡], [车牌], [邮箱], [账号] or [姓名]."""
-    folded = fold(text)
+def mask(text: str, folded: str | None = None) -> str:
+    """The text with personal data replaced by [电话], [身份证], [银行卡], [车牌], [邮箱], [账号] or [姓名].
+
+    `folded`: the same text folded, if it is at hand.
+    """
+    if folded is None:
+        folded = fold(text)
     if len(folded) != len(text):
         text = folded  # characters that stand for several: the folded text is what can be masked
     rules = (*(NUMBERS if HAS_NUMBER.search(folded) else ()), *(NAMES if HAS_NAME.search(folded) else ()))

@@ -11,7 +11,7 @@ VEHICLE = re.compile(
     r"|小鹏|蔚来|理想|问鼎|增容|飞线|楼道|进楼|上楼|车主|物业[^。]*盖章|报装|加油站|油车|摩托|骑车|ev|电摩|外卖|骑手|电池|充一次|公里|续航|手机|充电宝"
 )
 #: There is enough: no need, whatever the facility.
-ENOUGH = re.compile(r"(?<![不没])(?:够用了|够停|够了|够使了|足够|尽够)|不缺|用不着|啥都有|都挺全")
+ENOUGH = re.compile(r"(?<![不没受真是才])(?:够用了|够停|够了|够使了|足够|尽够)|不缺|用不着|啥都有|都挺全")
 
 NATURES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("not_barrier_free", re.compile(r"轮椅[^。]{0,8}(?:上不|进不|下不|过不)|没(?:有)?(?:坡道|扶手)")),
@@ -25,13 +25,14 @@ NATURES: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 
 
-LETTER = 40  #: a message longer than this (characters) is a letter or a note, not chat
-LETTER_START = re.compile(r"其(?!他|实|它)|来电|市民|居民|群众|尊敬|领导|您好|投诉|反映|网格员|咨询")
+#: A message longer than this (characters) is read as a letter or a note: of the corpus's chat 8 % are longer, of its
+#: letters and notes 15 % are not.
+LETTER = 40
 
 
 def is_letter(text: str) -> bool:
     """Whether a message is a letter, or an operator's note about a call, rather than chat."""
-    return len(text) > LETTER or (len(text) > LETTER // 2 and LETTER_START.match(text) is not None)
+    return len(text) > LETTER
 
 
 def intent(text: str, intent: str, p: float, has_words: bool) -> tuple[str, float]:

@@ -1,38 +1,45 @@
 """Learns the linear models from the corpus. The only place that imports scikit-learn.
 
-Facility, intent and nature are linear support vector machines over the same features. Probabilities come from a
-softmax whose temperature is fitted on decision values of writers the fold has not seen.
+Facility, intent and nature are linear support vector machines over the same features.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from domain.catalogue import Catalogue
 from nlp import clauses, features, tokenize
 from nlp.corpus import Sample, facility_words
-from nlp.model import Array, Model, softmax
+from nlp.model import Array, Model
 from nlp.normalise import normalise
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
     from sklearn.svm import LinearSVC
 
 NONE = "none"  #: the facility of a stretch of text that is about none
 SEED = 20
-FOLDS = 2
 MIN_MESSAGES = 2  #: a feature counts when this many messages have it
 FORMAL_WEIGHT = 2.0  #: of letters and notes: longer, rarer in the corpus, and commoner where it matters
 LEAF_C, INTENT_C, NATURE_C = 1.0, 1.0, 0.5
-TEMPERATURES = tuple(1.25**step for step in range(24))
-
-Labels = NDArray[np.str_]
+#: What turns decision values into probabilities. Slopes and shifts of the log-odds are measured on held-out writers
+#: (nlp/crossfit.py); these say "as they come".
+SETTINGS = {
+    "leaf_temperature": 11.0,
+    "intent_temperature": 11.0,
+    **{
+        f"{head}_{register}_{name}": value
+        for head in ("leaf", "intent")
+        for register in ("chat", "letter")
+        for name, value in (("slope", 1.0), ("shift", 0.0))
+    },
+}
 
 
 class Row(NamedTuple):
@@ -44,31 +51,76 @@ class Row(NamedTuple):
     weight: float = 1.0
 
 
-def train(samples: Sequence[Sample], catalogue: Catalogue, version: str = "", seed: int = SEED) -> Model:
-    """The model of these samples; the same samples and seed give the same model."""
+class Fitted(NamedTuple):
+    """A classifier: `weights` is (n_features, n_classes)."""
+
+    classes: tuple[str, ...]
+    weights: Array
+    intercept: Array
+
+
+class Head(NamedTuple):
+    """The examples of one classifier."""
+
+    rows: list[Row]
+    inputs: csr_matrix
+    c: float
+
+    def fit(self, without: Collection[str], seed: int) -> Fitted:
+        """The classifier of all examples but those of some writers."""
+        kept = np.array([row.writer not in without for row in self.rows])
+        labels = np.array([row.label for row in self.rows])[kept]
+        weights = np.array([row.weight for row in self.rows])[kept]
+        svm = _svm(self.c, seed).fit(self.inputs[kept], labels, weights)
+        return Fitted(tuple(map(str, svm.classes_)), svm.coef_.T.astype(np.float32), svm.intercept_.astype(np.float32))
+
+
+class Prepared(NamedTuple):
+    """A corpus as examples of facilities, intents and natures over one vocabulary."""
+
+    dictionary: tuple[str, ...]
+    vocabulary: dict[str, int]
+    idf: Array
+    heads: tuple[Head, Head, Head]
+
+
+def prepare(samples: Sequence[Sample], catalogue: Catalogue) -> Prepared:
+    """Everything that is learnt from, as numbers. Document frequencies are of all samples; they know no labels."""
     dictionary = tuple(tokenize.user_words())
-    cut = tokenize.reference_cut(dictionary)
+    cut = tokenize.serving_cut(dictionary)
     messages = [message_row(sample, cut) for sample in samples]
     vocabulary, idf = _vocabulary(messages)
-    heads = {
-        "leaf": _Head(leaf_rows(samples, messages, cut) + word_rows(catalogue, cut), LEAF_C),
-        "intent": _Head(messages, INTENT_C),
-        "nature": _Head(nature_rows(samples, cut), NATURE_C),
-    }
-    fitted = {name: head.fit(vocabulary, idf, seed) for name, head in heads.items()}
-    settings = {f"{name}_temperature": one.temperature for name, one in fitted.items()}
-    weights = np.concatenate([one.weights * idf[:, None] for one in fitted.values()] + [idf[:, None] ** 2], axis=1)
+    examples = (
+        (leaf_rows(samples, messages, cut) + word_rows(catalogue, cut), LEAF_C),
+        (messages, INTENT_C),
+        (nature_rows(samples, cut), NATURE_C),
+    )
+    heads = [Head(rows, matrix(rows, vocabulary, idf), c) for rows, c in examples]
+    return Prepared(dictionary, vocabulary, idf, (heads[0], heads[1], heads[2]))
+
+
+def assemble(prepared: Prepared, leaf: Fitted, intent: Fitted, nature: Fitted, version: str = "") -> Model:
+    """The classifiers side by side as one model, its weights rounded to what is stored of them."""
+    heads, idf = (leaf, intent, nature), prepared.idf[:, None]
+    weights = np.concatenate([one.weights * idf for one in heads] + [idf**2], axis=1)
     return Model(
         version=version,
-        dictionary=dictionary,
-        vocabulary=vocabulary,
-        leaves=fitted["leaf"].classes,
-        intents=fitted["intent"].classes,
-        natures=fitted["nature"].classes,
-        weights=np.ascontiguousarray(weights, dtype=np.float32),
-        intercept=np.concatenate([one.intercept for one in fitted.values()]).astype(np.float32),
-        settings=settings,
+        dictionary=prepared.dictionary,
+        vocabulary=prepared.vocabulary,
+        leaves=leaf.classes,
+        intents=intent.classes,
+        natures=nature.classes,
+        weights=weights.astype(np.float16).astype(np.float32),
+        intercept=np.concatenate([one.intercept for one in heads]),
+        settings=dict(SETTINGS),
     )
+
+
+def train(samples: Sequence[Sample], catalogue: Catalogue, version: str = "", seed: int = SEED) -> Model:
+    """The model of these samples, its probabilities as they come; the same samples and seed give the same model."""
+    prepared = prepare(samples, catalogue)
+    leaf, intent, nature = (head.fit((), seed) for head in prepared.heads)
+    return assemble(prepared, leaf, intent, nature, version)
 
 
 def text_features(text: str, cut: tokenize.Cut, whole: bool) -> tuple[str, ...]:
@@ -78,7 +130,7 @@ def text_features(text: str, cut: tokenize.Cut, whole: bool) -> tuple[str, ...]:
     each = [features.clause_features(normal[start:end], cut) for start, end in spans]
     found = list(chain.from_iterable(each))
     if whole:
-        found.extend(features.message_features(normal, spans, each))
+        found.extend(features.message_features(normal, spans))
     return tuple(sorted(found))
 
 
@@ -117,7 +169,7 @@ def nature_rows(samples: Sequence[Sample], cut: tokenize.Cut) -> list[Row]:
     ]
 
 
-def matrix(rows: Sequence[Row], vocabulary: dict[str, int], idf: Array) -> object:
+def matrix(rows: Sequence[Row], vocabulary: dict[str, int], idf: Array) -> csr_matrix:
     """The rows as a sparse matrix: tf times idf, divided by the root of the summed squares of each occurrence's idf."""
     from scipy.sparse import csr_matrix
 
@@ -126,7 +178,7 @@ def matrix(rows: Sequence[Row], vocabulary: dict[str, int], idf: Array) -> objec
     pointers = np.concatenate([[0], np.cumsum([len(one) for one in ids])])
     lengths = np.array([math.sqrt(float((idf[one] ** 2).sum())) or 1.0 for one in map(np.array, _filled(ids))])
     scaled = idf[flat] / np.repeat(lengths, np.diff(pointers))
-    counted = csr_matrix((scaled, flat, pointers), shape=(len(rows), len(vocabulary)))
+    counted: csr_matrix = csr_matrix((scaled, flat, pointers), shape=(len(rows), len(vocabulary)))
     counted.sum_duplicates()
     return counted
 
@@ -137,50 +189,9 @@ def _filled(ids: Iterable[list[int]]) -> list[list[int]]:
 
 def _vocabulary(messages: Sequence[Row]) -> tuple[dict[str, int], Array]:
     seen = Counter(chain.from_iterable(set(row.features) for row in messages))
-    kept = sorted(feature for feature, count in seen.items() if count >= MIN_MESSAGES)
-    idf = np.array([math.log(len(messages) / seen[feature]) + 1 for feature in kept], dtype=np.float32)
+    kept = ["", *sorted(feature for feature, count in seen.items() if count >= MIN_MESSAGES)]
+    idf = np.array([math.log(len(messages) / (seen[feature] or 1)) + 1 for feature in kept], dtype=np.float32)
     return {feature: index for index, feature in enumerate(kept)}, idf
-
-
-class _Fitted(NamedTuple):
-    classes: tuple[str, ...]
-    weights: Array  #: (n_features, n_classes)
-    intercept: Array
-    temperature: float
-
-
-class _Head(NamedTuple):
-    rows: list[Row]
-    c: float
-
-    def fit(self, vocabulary: dict[str, int], idf: Array, seed: int) -> _Fitted:
-        inputs = matrix(self.rows, vocabulary, idf)
-        labels = np.array([row.label for row in self.rows])
-        weights = np.array([row.weight for row in self.rows])
-        classifier = _svm(self.c, seed).fit(inputs, labels, weights)
-        return _Fitted(
-            tuple(map(str, classifier.classes_)),
-            classifier.coef_.T.astype(np.float32),
-            classifier.intercept_.astype(np.float32),
-            self._temperature(inputs, labels, weights, seed),
-        )
-
-    def _temperature(self, inputs: object, labels: Labels, weights: NDArray[np.float64], seed: int) -> float:
-        """The factor on decision values that gives the likeliest softmax for unseen writers."""
-        from sklearn.model_selection import GroupKFold
-
-        groups = np.array([row.writer for row in self.rows])
-        values, truth = [], []
-        for learn, check in GroupKFold(FOLDS).split(inputs, labels, groups):
-            classifier = _svm(self.c, seed).fit(inputs[learn], labels[learn], weights[learn])  # type: ignore[index]
-            known = np.isin(labels[check], classifier.classes_)
-            values.append(classifier.decision_function(inputs[check][known]))  # type: ignore[index]
-            truth.append(np.searchsorted(classifier.classes_, labels[check][known]))
-        if any(part.ndim != 2 or part.shape[1] != values[0].shape[1] for part in values):
-            return 4.0  # too small a corpus for folds with every class: a usual value
-        decided, right = np.concatenate(values).astype(np.float32), np.concatenate(truth)
-        picks = np.arange(len(right))
-        return max(TEMPERATURES, key=lambda factor: float(np.log(softmax(decided * factor)[picks, right] + 1e-9).sum()))
 
 
 def _svm(c: float, seed: int) -> LinearSVC:
