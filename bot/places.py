@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rapidfuzz import fuzz, process
-
 from domain.areas import AreaTree
 
 SURE = 85.0  #: from this similarity on (rapidfuzz ratio, 0-100) a name is taken as meant
@@ -51,6 +49,8 @@ def community_matcher(tree: AreaTree) -> Callable[[str], tuple[str, ...]]:
             return tuple(streets[typed])
         if len(typed) > 12:
             return ()
+        from rapidfuzz import fuzz, process  # 2 MB that few messages need
+
         scored = process.extract(typed, [name for name, _ in names], scorer=fuzz.ratio, limit=5, score_cutoff=POSSIBLE)
         if scored and scored[0][1] >= SURE:
             return (names[scored[0][2]][1],)

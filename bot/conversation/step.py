@@ -107,7 +107,7 @@ def _emergency(dialogue: Dialogue, event: Said, context: Context) -> Step:
     if local:
         lines.append(context.world.texts("emergency.local", number=local))
     lines.append(context.world.texts("emergency.not_a_hotline"))
-    effects: list[Effect] = [say(context, "literal", text="\n".join(lines), choices=dialogue.choices)]
+    effects: list[Effect] = [say(context, "literal", text="\n".join(lines))]
     if context.consented:
         effects.insert(0, KeepMessage(event.message_id, event.text, event.reading, "chat"))
     return dialogue, tuple(effects)
@@ -273,6 +273,8 @@ def _said(dialogue: Dialogue, event: Said, context: Context) -> Step:
         return survey.said(dialogue, stage, event, context)
     if isinstance(stage, AskCommunity) or context.community is None:
         return _where(dialogue, event, context)
+    if event.text.strip(LOOSE) in NUMBERS or event.text.strip(LOOSE).isdecimal():
+        return dialogue, (say(context, "number.nothing", choices=dialogue.choices),)
     keep = KeepMessage(event.message_id, event.text, event.reading, "chat")
     state, effects = file_message(event.message_id, event.reading, context.community, context)
     return state, (keep, *effects)
