@@ -26,10 +26,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import tables as t
 from storage.compiled import look_up, write_many
+from storage.upsert import upsert
 
 WINDOW_MS = 30 * 24 * 3600 * 1000  #: a resident's repeats about one facility within 30 days are one voice
 
@@ -490,14 +490,10 @@ def _key_row(table: Table, key: tuple[object, ...]) -> Row:
     return {f"key_{name}": value for name, value in zip(_key_names(table), key, strict=True)}
 
 
-def _upsert(table: Table, dialect: str) -> Any:
-    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-
-
 def _insert(table: Table, dialect: str) -> Executable:
     if table not in REPLACING:
         return insert(table)
-    statement = _upsert(table, dialect)
+    statement = upsert(table, dialect)
     keys = _key_names(table)
     others = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
     return cast(Executable, statement.on_conflict_do_update(index_elements=keys, set_=others))
@@ -521,13 +517,13 @@ def _counter_row(cell: tuple[str, str, str], moves: dict[str, int]) -> Row:
 
 
 def _count(dialect: str) -> Executable:
-    statement = _upsert(DEMAND, dialect)
+    statement = upsert(DEMAND, dialect)
     sums = {name: DEMAND.c[name] + statement.excluded[name] for name in COUNTERS}
     return cast(Executable, statement.on_conflict_do_update(index_elements=["community", "leaf", "day"], set_=sums))
 
 
 def _count_total(dialect: str) -> Executable:
-    statement = _upsert(DEMAND_TOTAL, dialect)
+    statement = upsert(DEMAND_TOTAL, dialect)
     total = {"residents": DEMAND_TOTAL.c.residents + statement.excluded.residents}
     return cast(Executable, statement.on_conflict_do_update(index_elements=["community", "leaf"], set_=total))
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sqlalchemy import Connection, Table, delete
-from sqlalchemy.dialects import postgresql, sqlite
 
 from storage import tables as t
+from storage.upsert import upsert
 
 KEEP_MS = 24 * 3600 * 1000  #: claimed slots older than this are forgotten
 
@@ -19,9 +19,9 @@ def claim(tx: Connection, job: str, slot: str, owner: str, now_ms: int) -> bool:
 
     A process that dies after its claim loses only that slot; the next one is free again.
     """
-    insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
     row = {"job": job, "slot": slot, "owner": owner, "claimed_ms": now_ms}
-    won = tx.execute(insert(SLOT).values(row).on_conflict_do_nothing().returning(SLOT.c.owner)).first() is not None
+    claimed = upsert(SLOT, tx.dialect.name).values(row).on_conflict_do_nothing().returning(SLOT.c.owner)
+    won = tx.execute(claimed).first() is not None
     if won:
         tx.execute(delete(SLOT).where(SLOT.c.job == job, SLOT.c.claimed_ms < now_ms - KEEP_MS))
     return won

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.errors import InputError, NotFound
 from storage import tables as t
 from storage.book import INBOX, LiveNeed
 from storage.ids import new_id
+from storage.upsert import upsert
 from storage.vault import hash_code
 
 ROLES = ("worker", "planner")
@@ -131,10 +131,9 @@ def redeem(tx: Connection, code: str, key_hash: bytes, now_ms: int) -> Staff:
     ).one_or_none()
     if taken is None:
         raise InputError(_refusal(tx, code))
-    upsert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
     linked = {"role": taken.role, "area": taken.area, "revoked_ms": None}
     tx.execute(
-        upsert(t.Staff)
+        upsert(t.Staff, tx.dialect.name)
         .values(id=new_id(now_ms), key_hash=key_hash, created_ms=now_ms, **linked)
         .on_conflict_do_update(index_elements=["key_hash"], set_=linked)
     )
@@ -179,7 +178,6 @@ def first_time(tx: Connection, account: str, external_id: str, now_ms: int, reas
 
     No reply is kept: a repeat is answered from the rows as they are now, so no text outlives its message here.
     """
-    upsert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
     row = {
         "id": new_id(now_ms),
         "channel": CHANNEL,
@@ -194,7 +192,7 @@ def first_time(tx: Connection, account: str, external_id: str, now_ms: int, reas
         "payload": None,
         "reply": None,
     }
-    noted = upsert(INBOX).values(**row).on_conflict_do_nothing().returning(INBOX.c.id)
+    noted = upsert(INBOX, tx.dialect.name).values(**row).on_conflict_do_nothing().returning(INBOX.c.id)
     return tx.execute(noted).one_or_none() is not None
 
 

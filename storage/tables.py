@@ -6,7 +6,8 @@ Ids are made by the application (`storage.ids`), so that rows can refer to each 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, MetaData, String, UniqueConstraint, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from storage.declare import DeclarativeBase, Mapped, mapped_column
 
 WAITS = text("retry_ms IS NOT NULL")
 OWNED = text("resident_id IS NOT NULL")
