@@ -1,71 +1,54 @@
-"""The command line: `buqi COMMAND`. Faults come as one sentence with a way out, in the operator's language."""
+"""The program `buqi`. Faults come as one sentence with a way out, in the operator's language.
+
+`buqi serve` with plain options starts here; every other command line is read by typer, which brings 8 MB that a server
+would keep.
+"""
 
 from __future__ import annotations
 
-import asyncio
+import gc
+import os
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
-
-import typer
+from collections.abc import Sequence
+from typing import NoReturn
 
 from app.settings import Settings, load_settings
-from domain.errors import AppError, InputError, NotFound
+from domain.errors import AppError
 from domain.texts import Texts, load_texts
 
-if TYPE_CHECKING:
-    from app.wiring import App
-
-cli = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Buqi 补齐: residents say what is missing near home; the city sees what to build.",
-)
-export = typer.Typer(no_args_is_help=True, help="Write tables to files.")
-survey = typer.Typer(no_args_is_help=True, help="Push questionnaires and export their results.")
-staff = typer.Typer(no_args_is_help=True, help="Community workers.")
-cli.add_typer(export, name="export")
-cli.add_typer(survey, name="survey")
-cli.add_typer(staff, name="staff")
-
-SKIPPED = 3  #: exit code: done, but some lines were skipped
-
-InputFile = Annotated[Path, typer.Option("--input", "-i", help="JSON lines {id, text}; - for standard input.")]
-OutputFile = Annotated[Path, typer.Option("--output", "-o", help="Where the result goes; - for standard output.")]
-Area = Annotated[str | None, typer.Option("--area", help="Code of a city, district, street or community.")]
+#: One message's arrays are small: more numerical threads only take memory.
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 
 
 def main() -> None:
     """The console script: runs a command and turns our own faults into one sentence and exit code 1."""
     try:
-        cli(standalone_mode=False)
+        options = serve_options(sys.argv[1:])
+        if options is not None:
+            start_serving(*options)
+        else:
+            from app.cli import run
+
+            run()
     except AppError as exc:
         fail(exc)
-    except typer.Abort:
+    except KeyboardInterrupt:
         raise SystemExit(130) from None
-    except typer.Exit as exc:
-        raise SystemExit(exc.exit_code) from None
-    except Exception as exc:
-        if not hasattr(exc, "format_message"):  # click's own: wrong options
-            raise
-        exc.show()  # type: ignore[attr-defined]
-        raise SystemExit(2) from None
 
 
 def fail(error: AppError) -> NoReturn:
     """Says what is wrong and leaves with exit code 1."""
-    print(_texts().error(error), file=sys.stderr)
+    print(own_texts().error(error), file=sys.stderr)
     raise SystemExit(1)
 
 
-def _texts() -> Texts:
-    import os
-
+def own_texts() -> Texts:
+    """The sentences of this command line, even when the settings are wrong."""
     return load_texts("en" if os.environ.get("BUQI_LANGUAGE") == "en" else "zh")
 
 
-def _settings() -> Settings:
+def own_settings() -> Settings:
+    """The settings of this process, and logs as they say."""
     from app.logs import configure_logs
 
     settings = load_settings()
@@ -73,225 +56,32 @@ def _settings() -> Settings:
     return settings
 
 
-def _build(settings: Settings, purpose: str, *, demo: bool = False) -> App:
+def serve_options(arguments: Sequence[str]) -> tuple[str | None, int | None] | None:
+    """Host and port of `serve [--host HOST] [--port PORT]`; None for any other command line."""
+    if arguments[:1] != ["serve"]:
+        return None
+    rest = [part for argument in arguments[1:] for part in argument.split("=", 1)]
+    given = dict(zip(rest[::2], rest[1::2], strict=False))
+    port = given.get("--port", "0")
+    if len(rest) % 2 or not given.keys() <= {"--host", "--port"} or not (port.isascii() and port.isdigit()):
+        return None
+    return given.get("--host"), int(port) if "--port" in given else None
+
+
+def start_serving(host: str | None = None, port: int | None = None) -> None:
+    """Serves until stopped; without host or port as the settings say."""
+    for name in THREADS:
+        os.environ.setdefault(name, "1")
+    gc.disable()  # nothing made while starting is given up again; the server turns it on when it is ready
+    settings = own_settings()
+    from app.serve import serve
     from app.wiring import build
 
-    return build(settings, purpose, demo=demo)
-
-
-# serving
-
-
-@cli.command()
-def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on (BUQI_HOST).")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on (BUQI_PORT).")] = None,
-) -> None:
-    """Serve the bot, the web chat and the planners' pages."""
-    from app.serve import serve as run
-
-    settings = _settings()
-    app = _build(settings, "buqi serve")
+    app = build(settings, "buqi serve")
     try:
-        run(app, host or settings.host, settings.port if port is None else port)
+        serve(app, host or settings.host, settings.port if port is None else port)
     finally:
         app.close()
-
-
-@cli.command()
-def chat(
-    community: Annotated[str | None, typer.Option(help="Start as if this community's link was followed.")] = None,
-    user: Annotated[str, typer.Option(help="Who is talking; the same name goes on where it stopped.")] = "console",
-    record: Annotated[Path | None, typer.Option(help="Write the transcript to this file.")] = None,
-) -> None:
-    """Talk with the bot in the terminal."""
-    from bot.channels import console
-
-    app = _build(_settings(), "buqi chat")
-    try:
-        asyncio.run(console.converse_terminal(app.gateway, user, community, record))
-    finally:
-        app.close()
-
-
-@cli.command()
-def migrate() -> None:
-    """Create or update the database."""
-    from app.wiring import open_database
-    from storage.migrate import current
-
-    settings = _settings()
-    database, _ = open_database(settings, "buqi migrate")
-    try:
-        print(
-            _texts()("cli.migrated", url=database.url.render_as_string(hide_password=True), revision=current(database))
-        )
-    finally:
-        database.close()
-
-
-@cli.command()
-def doctor() -> None:
-    """Check configuration, database, model, fonts, clock and tokens; each fault comes with a way out."""
-    from app.doctor import examine
-
-    if not examine(_texts()):
-        raise typer.Exit(1)
-
-
-# understanding
-
-
-@cli.command()
-def train() -> None:
-    """Train the reader from the corpus, or say that it is up to date."""
-    from nlp.reader import Reader
-
-    settings = _settings()
-    texts = _texts()
-    print(texts("cli.training"), file=sys.stderr)
-    reader = Reader.open(settings.data_dir)
-    print(texts("cli.trained", version=reader.model.version))
-
-
-@cli.command()
-def classify(input: InputFile = Path("-"), output: OutputFile = Path("-")) -> None:
-    """Read JSON lines {id, text}; write {id, intent, intent_p, needs, emergency, masked}."""
-    from nlp.classify import classify_file
-    from nlp.reader import Reader
-
-    settings = _settings()
-    with _source(input) as source, _sink(output) as sink:
-        faults = classify_file(Reader.open(settings.data_dir), source, sink, _tell_fault)
-    if faults:
-        raise typer.Exit(SKIPPED)
-
-
-@cli.command()
-def evaluate(file: Annotated[Path, typer.Argument(help="Labelled JSON lines: text, intent, leaves.")]) -> None:
-    """Measure the reader on labelled messages."""
-    from nlp.evaluate import evaluate_file, render
-    from nlp.reader import Reader
-
-    settings = _settings()
-    with _source(file) as source:
-        result = evaluate_file(Reader.open(settings.data_dir), source, _tell_fault)
-    print(render(result))
-
-
-def _tell_fault(line: int, fault: str) -> None:
-    print(_texts()("error.line.broken", line=line, fault=fault), file=sys.stderr)
-
-
-def _source(path: Path) -> Any:
-    import contextlib
-
-    if str(path) == "-":
-        return contextlib.nullcontext(sys.stdin)
-    if not path.is_file():
-        raise NotFound("file.missing", file=str(path))
-    return path.open(encoding="utf-8", errors="surrogateescape")
-
-
-def _sink(path: Path) -> Any:
-    import contextlib
-
-    if str(path) == "-":
-        return contextlib.nullcontext(sys.stdout)
-    try:
-        return path.open("w", encoding="utf-8")
-    except OSError as exc:
-        raise InputError("file.unwritable", file=str(path), fault=exc.strerror or str(exc)) from exc
-
-
-# messages in, tables out
-
-
-@cli.command()
-def replay(file: Annotated[Path, typer.Argument(help="JSON lines {channel, resident, community, at, text}.")]) -> None:
-    """Send a file of messages through the whole pipeline; prints what was counted."""
-    from app.demo import replay_file
-
-    settings = _settings()
-    if not file.is_file():
-        raise NotFound("file.missing", file=str(file))
-    app = _build(settings, "buqi replay")
-    try:
-        result = replay_file(app, file, _texts())
-    finally:
-        app.close()
-    if result.faults or result.failed:
-        raise typer.Exit(SKIPPED)
-
-
-@cli.command()
-def demo(
-    port: Annotated[int, typer.Option(help="Port to serve on.")] = 8000,
-    once: Annotated[bool, typer.Option("--once", help="Stop after the tables are written.")] = False,
-) -> None:
-    """Fill a database of its own with invented residents, write the workbook, and serve."""
-    from app.demo import run_demo
-
-    run_demo(_settings(), _texts(), port, once)
-
-
-@export.command()
-def demand(
-    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],
-    format: Annotated[str, typer.Option("--format", "-f", help="xlsx or csv.")] = "xlsx",
-    area: Area = None,
-    since: Annotated[str | None, typer.Option(help="First day, such as 2026-09-01.")] = None,
-    until: Annotated[str | None, typer.Option(help="Last day, inclusive.")] = None,
-) -> None:
-    """Demand by community and facility, with its dictionary and quality sheets."""
-    from app.demo import export_demand
-
-    settings = _settings()
-    path = export_demand(settings, out, format, area, since, until)
-    print(_texts()("cli.written", file=path))
-
-
-# surveys and staff
-
-
-@survey.command()
-def push(
-    name: Annotated[str, typer.Argument(help="Code of the survey.")],
-    area: Annotated[str, typer.Option("--area", help="Code of the area to ask.")],
-    at: Annotated[
-        str | None, typer.Option("--at", help="City time, such as '2026-12-01 09:00'; now by default.")
-    ] = None,
-) -> None:
-    """Invite an area's consented residents to a survey."""
-    from app import control
-
-    result = control.run(_settings(), "survey push", {"survey": name, "area": area, "at": at})
-    print(_texts()("cli.pushed", **result))
-
-
-@survey.command()
-def results(
-    name: Annotated[str, typer.Argument(help="Code of the survey.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],
-    format: Annotated[str, typer.Option("--format", "-f", help="xlsx or csv.")] = "xlsx",
-) -> None:
-    """Write a survey's answers: one row per respondent, and the counts."""
-    from app.demo import export_results
-
-    path = export_results(_settings(), name, out, format)
-    print(_texts()("cli.written", file=path))
-
-
-@staff.command()
-def invite(
-    area: Annotated[str, typer.Option("--area", help="Code of the area the worker looks after.")],
-    role: Annotated[str, typer.Option("--role", help="worker.")] = "worker",
-) -> None:
-    """Make a one-time code that links a worker's Telegram account to an area."""
-    from app import control
-
-    result = control.run(_settings(), "staff invite", {"role": role, "area": area})
-    print(_texts()("cli.invited", **result))
 
 
 if __name__ == "__main__":

@@ -127,9 +127,9 @@ class Root:
             self._spawn(name, work)
             if close is not None:
                 self._closers.append(close)
-        gc.collect()
         gc.freeze()  # the model and the catalogue never die: keep the collector from walking them
         gc.set_threshold(*GC_THRESHOLD)
+        gc.enable()
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         async def guarded() -> None:

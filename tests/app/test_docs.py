@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from app.main import cli
+from app.cli import cli
 from app.settings import FIELDS, PREFIX
 
 ROOT = Path(__file__).parents[2]
