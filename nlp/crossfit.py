@@ -18,8 +18,8 @@ from domain.reading import CONFIDENT, Reading
 from nlp import rules
 from nlp.corpus import Sample, catalogue_samples, load_corpus
 from nlp.model import Model
-from nlp.reader import CARRIES_ONE, Reader, believable
-from nlp.train import SEED, Prepared, assemble, prepare
+from nlp.reader import CARRIES_ONE, Reader, belief, believable
+from nlp.train import SEED, assemble, prepare
 
 FOLDS = 4
 WORKERS = 2
@@ -88,8 +88,9 @@ def believable_maps(readings: Iterable[HeldOut]) -> dict[str, float]:
         if one.reading.emergency is None:
             right = one.reading.intent == one.sample.intent
             answers.setdefault(f"intent_{register}", []).append((one.reading.intent_p, right))
-        for mention in one.reading.mentions:
-            answers.setdefault(f"leaf_{register}", []).append((mention.p, mention.leaf in one.leaves))
+        for place, mention in enumerate(one.reading.mentions):
+            name = f"leaf_{register}" if place == 0 else f"leaf_{register}_more"
+            answers.setdefault(name, []).append((mention.p, mention.leaf in one.leaves))
     settings = {}
     for name, known in answers.items():
         settings[f"{name}_slope"], settings[f"{name}_shift"] = _platt(known)
@@ -142,13 +143,13 @@ def _believable(readings: Sequence[HeldOut], settings: dict[str, float]) -> dict
     """Expected calibration error, and how sure needs are: the share of mentions filed without asking, and how right."""
     mentions, intents, needs = [], [], []
     for one in readings:
-        register = "letter" if one.is_letter else "chat"
-        leaf = settings[f"leaf_{register}_slope"], settings[f"leaf_{register}_shift"]
-        intent = settings[f"intent_{register}_slope"], settings[f"intent_{register}_shift"]
         if one.reading.emergency is None:
             right = one.reading.intent == one.sample.intent
-            intents.append((believable(one.reading.intent_p, *intent), right))
-        answers = [(believable(mention.p, *leaf), mention.leaf in one.leaves) for mention in one.reading.mentions]
+            intents.append((believable(one.reading.intent_p, *belief(settings, "intent", one.is_letter)), right))
+        answers = [
+            (believable(mention.p, *belief(settings, "leaf", one.is_letter, place == 0)), mention.leaf in one.leaves)
+            for place, mention in enumerate(one.reading.mentions)
+        ]
         mentions += answers
         if one.reading.intent == "need_report":
             needs += answers

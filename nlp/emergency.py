@@ -60,13 +60,13 @@ LONG = 120  #: letters tell stories; an emergency is short
 #: Where the model sees danger and no rule named it: what the words point to, the widest last.
 HINTS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("self_harm", re.compile(r"遗书|跳下去|窗台上|割了|不想再熬|熬不|谁也别找|一起走|结束了|解脱|安眠药")),
-    ("elevator_trapped", re.compile(r"电梯|轿厢")),
+    ("elevator_trapped", re.compile(r"(?:电梯|轿厢).*(?:里|人|困|关|卡|夹|我|俺|孩|老)")),
     ("traffic", re.compile(r"车(?!间|库|位)|撞|蹭倒|侧翻|斑马线")),
     ("gas_leak", re.compile(r"阀门|嘶嘶|有味|是味|燃气|煤气|气罐|表箱")),
     ("fire", re.compile(r"火|烟|烧|爆|糊味")),
-    ("building_danger", re.compile(r"掉下|往下掉|快掉|塌|裂|电|井|砖|广告牌|栏杆|玻璃|墙|脱落|悬|螺丝")),
+    ("building_danger", re.compile(r"掉下|往下掉|快掉|塌|裂|(?:漏|带|有|触)电|电(?:线|杆|箱)|井|砖|广告牌|栏杆|玻璃|墙|脱落|悬|螺丝")),
     ("police", re.compile(r"偷|抢|打|刀|骂|踹|堵在|跟着我|拽|骗|爬|丢|走失|走丢|找不着|没回来|陌生|闹事|威胁")),
-    ("medical", re.compile(r"")),
+    ("medical", re.compile(r"血|疼|喘|倒了|摔|晕|抽|吐|烫|卡|夹|压|呛|醒|误|咬|心脏|救|骨|产|没气|脸")),
 )
 FICTION = re.compile(r"电视|电影|小说|写成|听成|打错")
 SETTLED = re.compile(r"演练|演习|讲座|电视|电影|小说|去年|前年|以前|上个?月|万一|要是|隐患|防止|预防|可能会")
@@ -77,10 +77,10 @@ LOOSE = frozenset({"building_danger", "police", "medical", "traffic"})
 
 
 def kind_of_danger(text: str) -> str | None:
-    """The likeliest kind of a danger that the model recognised without a rule; None if it is past or made up."""
+    """The likeliest kind of a danger that the model recognised without a rule; None if it is past, made up or unclear."""
     if SETTLED.search(text):
         return None
-    return next(kind for kind, pattern in HINTS if pattern.search(text))
+    return next((kind for kind, pattern in HINTS if pattern.search(text)), None)
 
 
 ANY = re.compile("|".join(pattern.pattern for pattern in KINDS.values()))

@@ -18,7 +18,7 @@ def _small(samples: list[Sample], catalogue: Catalogue) -> tuple[list[Sample], M
 def test_train__exported_intent_model__same_decisions_as_sklearn(samples: list[Sample], catalogue: Catalogue) -> None:
     few, model = _small(samples, catalogue)
     cut = reference_cut(user_words())
-    rows = [train.message_row(sample, cut) for sample in few]
+    rows = train.weighted(few, [train.message_row(sample, cut) for sample in few])
     kept = sorted(model.vocabulary, key=lambda word: model.vocabulary[word])
     assert kept == list(model.vocabulary)
     idf = np.sqrt(model.weights[:, -1])
