@@ -219,7 +219,7 @@ def main() -> None:
 
     catalogue = load_catalogue()
     samples = load_corpus(catalogue) + catalogue_samples(catalogue)
-    print(json.dumps(train_measured(samples, catalogue).figures, indent=1))  # noqa: T201
+    print(json.dumps(train_measured(samples, catalogue).figures, indent=1))
 
 
 if __name__ == "__main__":

@@ -35,7 +35,8 @@ class Model:
 
     `weights`: (n_features, n_columns + 1) float32; the columns of the heads in the order facility, intent, nature,
     already multiplied by each feature's idf; the last column is idf squared, which sums to the squared length.
-    Row 0 is empty, so that a row number is never false. They are stored in half precision: training rounds them to it, so that a loaded model is the trained one.
+    Row 0 is empty, so that a row number is never false. They are stored in half precision: training rounds them
+    to it, so that a loaded model is the trained one.
     `settings`: what turns scores into believable probabilities. `figures`: how well held-out writers were read, as
     {"intent_accuracy", "leaf_accuracy", "leaves": {facility: {"precision", "recall", "support"}}, ...}.
     """

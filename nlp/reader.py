@@ -74,6 +74,7 @@ class _Scores(NamedTuple):
     tops: list[int]  #: the likeliest facility
     none: list[float]  #: the probability of no facility
     natures: Array  #: decision values
+    nature: list[int]  #: the likeliest
     intents: list[list[float]]  #: probabilities, one row a message
 
 
@@ -161,6 +162,7 @@ class Reader:
             alone=leaves,
             tops=mixed.argmax(axis=1).tolist(),
             natures=decided[:, self._nature],
+            nature=decided[:, self._nature].argmax(axis=1).tolist(),
             intents=softmax(decided[own, self._intent] * settings["intent_temperature"]).tolist(),
         )
 
@@ -184,7 +186,8 @@ class Reader:
             self._mention(message, scores, stretch, intent == "need_report", self._maps["leaf", formal, place == 0])
             for place, stretch in enumerate(found)
         )
-        return Reading(intent, believable(p, *self._maps["intent", formal, True]), mentions, None, masked, self.model.version)
+        p = believable(p, *self._maps["intent", formal, True])
+        return Reading(intent, p, mentions, None, masked, self.model.version)
 
     def _danger_in(self, known: str, p: float) -> str | None:
         """The kind of danger that a rule finds, or the model alone if it is very sure."""
@@ -225,9 +228,7 @@ class Reader:
             return set()
         return {message.first + i for i, (start, end) in enumerate(message.spans) if rules.is_enough(known[start:end])}
 
-    def _add_main(
-        self, found: list[_Stretch], rows: list[int], about: list[list[float]], whole: list[float]
-    ) -> None:
+    def _add_main(self, found: list[_Stretch], rows: list[int], about: list[list[float]], whole: list[float]) -> None:
         """Adds the facility the message as a whole is most likely about, at the clause where it stands out most."""
         whole[self._none] = 0.0  # it has to be about something
         p = max(whole)
@@ -275,7 +276,8 @@ class Reader:
         return (np.flatnonzero(alone >= min(SPEAKING, float(alone.max()))) + first).tolist()
 
     def _nature_of(self, scores: _Scores, words: str, first: int, last: int) -> str:
-        return rules.nature(words) or self.model.natures[int(scores.natures[first : last + 1].sum(axis=0).argmax())]
+        best = scores.nature[first] if first == last else int(scores.natures[first : last + 1].sum(axis=0).argmax())
+        return rules.nature(words) or self.model.natures[best]
 
 
 def belief(settings: dict[str, float], head: str, formal: bool, first: bool = True) -> tuple[float, float]:

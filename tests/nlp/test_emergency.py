@@ -31,6 +31,17 @@ def test_read__danger_now__kind_of_emergency(reader: Reader, text: str, kind: st
     assert (reading.intent, reading.emergency, reading.mentions) == ("emergency", kind, ())
 
 
+def test_read__fault_without_people_in_danger__fault(reader: Reader) -> None:
+    reading = reader.read("电梯坏了")
+    assert (reading.intent, reading.emergency) == ("fault_report", None)
+
+
+def test_read__whole_corpus__danger_only_with_its_kind(reader: Reader, samples: list[Sample]) -> None:
+    readings = reader.read_many([sample.text for sample in samples])
+    assert {reading.intent == "emergency" for reading in readings if reading.emergency} == {True}
+    assert {reading.emergency for reading in readings if reading.intent != "emergency"} == {None}
+
+
 @pytest.mark.parametrize(
     "text",
     [

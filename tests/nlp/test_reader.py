@@ -43,6 +43,21 @@ def test_read__enough_of_one__only_the_other_is_a_mention(reader: Reader) -> Non
     assert [one.leaf for one in reader.read("我们这不缺超市，就缺个药店").mentions] == ["pharmacy"]
 
 
+def test_read__enough_of_it__no_need(reader: Reader) -> None:
+    assert reader.read("车位够了别再划了").needs == ()
+    assert reader.read("物业光收钱不干活").intent == "service_complaint"
+
+
+def test_open__model__carries_its_measured_errors(reader: Reader, catalogue: Catalogue) -> None:
+    figures = reader.model.figures
+    assert set(figures["leaves"]) <= set(catalogue.leaves)
+    assert all(0 <= one["precision"] <= 1 and 0 <= one["recall"] <= 1 for one in figures["leaves"].values())
+    assert figures["chat"]["leaf_accuracy"] > 0.78
+    assert figures["chat"]["leaf_ece"] < 0.05
+    assert figures["emergency"]["recall"] > 0.9
+    assert figures["emergency"]["false_per_thousand"] < 3
+
+
 def test_read__doubtful__offers_other_facilities(reader: Reader, catalogue: Catalogue) -> None:
     (mention,) = reader.read("老人中午没饭吃").mentions
     assert len(mention.others) == 3
