@@ -21,6 +21,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 from domain.errors import ConfigError
 
 BUSY_TIMEOUT_MS = 5000
+CACHE_KIB = 12_288  #: five times as much wrote no message faster (10,000 residents) and took 20 MiB more
 #: 4 KiB pages in the log before it is copied into the file: pages written again and again are copied once
 CHECKPOINT_PAGES = 16_000
 
@@ -95,7 +96,7 @@ def _sqlite(engine: Engine, synchronous: str, read_only: bool, checkpoint_pages:
             cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute(f"PRAGMA synchronous={synchronous}")
             cursor.execute("PRAGMA secure_delete=ON")
-            cursor.execute("PRAGMA cache_size=-65536")
+            cursor.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
             cursor.execute(f"PRAGMA wal_autocheckpoint={checkpoint_pages}")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
