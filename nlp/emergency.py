@@ -82,7 +82,7 @@ LOOSE = frozenset({"building_danger", "police", "medical", "traffic"})
 
 
 def kind_of_danger(text: str) -> str | None:
-    """The likeliest kind of a danger that the model recognised without a rule; None if it is past, made up or unclear."""
+    """The likeliest kind of a danger that the model recognised without a rule; None if past, made up or unclear."""
     if SETTLED.search(text):
         return None
     return next((kind for kind, pattern in HINTS if pattern.search(text)), None)

@@ -45,7 +45,7 @@ CONTEXT = 0.6
 #: A facility is mentioned from this probability on, and if it is not far below the best one.
 MENTIONED, BESIDE = 0.3, 0.35
 #: A message that is about no facility with more than this probability is no need; in chat, and in letters. The best
-#: share of right first facilities, "none" included; a sixth of what was wrongly read as a need is gone for 3 % of needs.
+#: share of right first facilities, "none" included; it costs 3 % of needs.
 ABOUT_NONE = {False: 0.6, True: 0.1}
 #: A clause belongs to a mention if it alone speaks for the facility with this probability.
 SPEAKING = 0.15
