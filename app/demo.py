@@ -6,7 +6,6 @@ import asyncio
 import sys
 from pathlib import Path
 
-import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -35,7 +34,8 @@ def run_demo(settings: Settings, texts: Texts, port: int, once: bool) -> None:
     The demonstration has its own folder `demo/` in the data folder and starts anew each time.
     """
     folder = settings.data_dir / "demo"
-    settings = msgspec.structs.replace(settings, data_dir=folder, database_url=None)
+    # no bots: real residents must never meet a demonstration
+    settings = Settings(data_dir=folder, language=settings.language, city=settings.city, operator=settings.operator)
     _clear(folder)
     print(texts("demo.start", folder=folder))
     app = build(settings, "buqi demo", demo=True)

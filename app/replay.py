@@ -77,18 +77,18 @@ def parse_line(raw: bytes, world: World) -> tuple[Line, int]:
 
 
 def events_of(lines: Iterable[tuple[Line, int]]) -> Iterator[Inbound]:
-    """The platform events a file stands for: link and consent before a resident's first words."""
-    seen: set[tuple[str, str]] = set()
+    """The platform events a file stands for: a community's link before a resident's words there, consent at first."""
+    seen: dict[tuple[str, str], str] = {}
     for line, at_ms in lines:
         user = (line.channel, line.resident)
         stamp = hashlib.sha256(f"{line.resident}\x1f{line.at}\x1f{line.text}".encode()).hexdigest()[:24]
         base = {"channel": line.channel, "account": ACCOUNT, "user": line.resident, "address": line.resident}
+        if seen.get(user) != line.community:
+            start = f"start-{stamp}-{line.community}"
+            yield Inbound(**base, external_id=start, at_ms=at_ms, command="start", argument=line.community)
         if user not in seen:
-            seen.add(user)
-            yield Inbound(
-                **base, external_id=f"start-{line.resident}", at_ms=at_ms, command="start", argument=line.community
-            )
             yield Inbound(**base, external_id=f"agree-{line.resident}", at_ms=at_ms, button="consent:yes")
+        seen[user] = line.community
         yield Inbound(**base, external_id=stamp, at_ms=at_ms, text=line.text)
 
 

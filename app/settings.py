@@ -18,6 +18,7 @@ from domain.texts import Texts, load_texts
 PREFIX = "BUQI_"
 #: Variables of tests and measurements, no settings of the program.
 FOREIGN = ("BUQI_TEST_", "BUQI_EVAL_DIR", "BUQI_SCREENSHOTS", "BUQI_REQUIRE_ALL")
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 CONTACTS = ("gas_hotline", "water_hotline", "heating_hotline", "power_hotline", "community_phone")
 
 
@@ -52,7 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything an operator can set. `docs/operations.md` lists each with its meaning; a test keeps the two equal."""
 
     data_dir: Path = Path("data")
-    database_url: str | None = None
+    database_url: Secret | None = None
     secret_key: Secret | None = None
     city: str = "dezhou"
     language: Literal["zh", "en"] = "zh"
@@ -81,7 +82,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def url(self) -> str:
         """The database address, by default a SQLite file in the data folder."""
-        return self.database_url or f"sqlite:///{(self.data_dir / 'buqi.db').absolute()}"
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{(self.data_dir / 'buqi.db').absolute()}"
 
     @property
     def contacts(self) -> dict[str, str]:
@@ -169,5 +172,7 @@ def _together(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "telegram_webhook_secret", "a webhook is refused without one"
     if (settings.telegram_mode != "off" or settings.staff_token) and not settings.telegram_abroad_accepted:
         yield "telegram_abroad_accepted", "Telegram stores data outside the country; set true once that is approved"
+    if settings.planner_token is None and (settings.public_url or settings.host not in LOOPBACK):
+        yield "planner_token", "needed when the pages can be reached from outside (host, public_url)"
     if settings.staff_token and settings.telegram_token == settings.staff_token:
         yield "staff_token", "residents and staff need two bots with two tokens"

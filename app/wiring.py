@@ -54,6 +54,8 @@ def build_world(settings: Settings) -> World:
         match_community=community_matcher(city.tree),
         contacts=settings.contacts,
         operator=settings.operator,
+        kept_days=settings.raw_text_days,
+        abroad=frozenset({"telegram"}),
     )
 
 

@@ -26,10 +26,9 @@ def counts_wanted(
         communities: all of the city's, for a resident whose own is not known yet.
     """
     leaves = {mention.leaf for mention in reading.mentions} if reading else set()
-    pending = dialogue.stage.pending if isinstance(dialogue.stage, AskCommunity) else None
-    if pending is not None:
-        leaves |= {mention.leaf for mention in pending.reading.mentions}
-    places = {person.community} if person and person.community and pending is None else set(communities)
+    pending = dialogue.stage.pending if isinstance(dialogue.stage, AskCommunity) else ()
+    leaves |= {mention.leaf for kept in pending for mention in kept.reading.mentions}
+    places = {person.community} if person and person.community and not pending else set(communities)
     if inbound.text is None or len(inbound.text) <= SHORT:
         payloads = [inbound.button or "", *(choice.payload for choice in dialogue.choices)]
         leaves |= {payload.rpartition(":")[2] for payload in payloads if payload.count(":") > 1}

@@ -23,7 +23,7 @@ from bot.apply import Turn, apply
 from bot.conversation import Dialogue, decode, encode, step
 from bot.conversation.context import Context, OwnNeed, World
 from bot.conversation.events import Commanded, Event, Invited, Pressed, Said, SentUnsupported
-from bot.conversation.state import Filed, Idle
+from bot.conversation.state import AskCommunity, Filed, Idle
 from bot.lookahead import counts_wanted
 from domain.messages import Inbound, Outbound
 from domain.reading import Reading
@@ -241,6 +241,7 @@ class Service:
             fresh=tuple((new_id(now_ms), new_receipt()) for _ in range(_ids_needed(dialogue, event))),
             residents=asking,
             own_needs=_own_needs(standing, asking),
+            channel=inbound.channel,
             own_voices=frozenset((voice.community, voice.leaf) for voice in standing.voices.values()),
         )
         after, effects = step(dialogue, event, context)
@@ -507,7 +508,8 @@ def _ids_needed(dialogue: Dialogue, event: Event) -> int:
     """How many needs the event may file: outside surveys and open questions, what the text mentions."""
     if isinstance(event, Said) and isinstance(dialogue.stage, Idle | Filed):
         return max(1, len(event.reading.mentions))
-    return NEEDS_IDS
+    waiting = dialogue.stage.pending if isinstance(dialogue.stage, AskCommunity) else ()
+    return NEEDS_IDS * (1 + len(waiting))
 
 
 def _own_needs(standing: b.Standing, asking: dict[tuple[str, str], int]) -> tuple[OwnNeed, ...]:

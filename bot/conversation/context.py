@@ -37,6 +37,8 @@ class World(msgspec.Struct, frozen=True):
     match_community: Callable[[str], tuple[str, ...]]  #: typed name -> codes, best first
     contacts: Mapping[str, str]  #: confirmed local numbers; absent ones are never shown
     operator: str  #: who is responsible, for the notice
+    kept_days: int = 180  #: how long original words are kept, for the notice
+    abroad: frozenset[str] = frozenset()  #: channels that store data outside the country
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -48,4 +50,5 @@ class Context(msgspec.Struct, frozen=True):
     fresh: tuple[tuple[int, str], ...]  #: unused (need id, receipt) pairs for the needs of this event
     residents: Mapping[tuple[str, str], int]  #: (community, leaf) -> distinct residents asking, before this event
     own_needs: tuple[OwnNeed, ...] = ()  #: loaded for buttons and commands; newest first
+    channel: str = ""
     own_voices: frozenset[tuple[str, str]] = frozenset()  #: (community, leaf) this resident already stands behind

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from bot.conversation.context import Context, OwnNeed
 from bot.conversation.effects import ConfirmNeeds, Effect, FileNeed, FileRemark, ReassignNeed, RetractNeed, Say
 from bot.conversation.say import say
-from bot.conversation.state import AnyStage, Dialogue, Filed, FiledNeed, Idle
+from bot.conversation.state import AnyStage, Dialogue, Filed, FiledNeed, Idle, Pending
 from domain.catalogue import OTHER_FACILITY
 from domain.messages import Button
 from domain.reading import CONFIDENT, Mention, Reading
@@ -13,7 +15,7 @@ from domain.reading import CONFIDENT, Mention, Reading
 Step = tuple[Dialogue, tuple[Effect, ...]]
 CIRCLED = "①②③④⑤⑥"
 MAX_OPTIONS = 4
-MAX_LISTED = 10
+MAX_LISTED = 30
 
 #: Intents kept beside the demand with the facility they are about.
 REMARKS = ("fault_report", "service_complaint", "objection")
@@ -37,6 +39,24 @@ def file_message(message_id: int, reading: Reading, community: str, context: Con
         context, "answer." + reading.intent, choices=choices, about=about or context.world.texts("this_matter")
     )
     return Dialogue(Idle(), choices), (*effects, answer)
+
+
+def file_pending(pending: tuple[Pending, ...], community: str, context: Context) -> Step:
+    """Files the messages that waited for the community, and answers them all in one message."""
+    effects: list[Effect] = []
+    says: list[Say] = []
+    filed: list[FiledNeed] = []
+    state = Dialogue(Idle())
+    for kept in pending:
+        state, more = file_message(kept.message_id, kept.reading, community, context)
+        used = sum(isinstance(effect, FileNeed) for effect in more)
+        context = msgspec.structs.replace(context, fresh=context.fresh[used:])
+        says += [effect for effect in more if isinstance(effect, Say)]
+        effects += [effect for effect in more if not isinstance(effect, Say)]
+        filed += state.stage.needs if isinstance(state.stage, Filed) else ()
+    text = "\n\n".join(answer.outbound.text for answer in says)
+    stage: AnyStage = Filed(tuple(filed)) if filed else Idle()
+    return Dialogue(stage, state.choices), (*effects, say(context, "literal", text=text, choices=state.choices))
 
 
 def needs_of(
@@ -138,26 +158,23 @@ def _own(rest: str, context: Context) -> OwnNeed | None:
 LIVE = ("filed", "asked")
 
 
-def confirm(action: str, rest: str, context: Context) -> Step:
+def confirm(action: str, rest: str, context: Context) -> tuple[Effect, ...]:
     """ok:<message> all right; no:<message> none of these; drop:<need>, wd:<need> take one back."""
-    idle = Dialogue(Idle())
     if action in ("ok", "no"):
         needs = [need for need in context.own_needs if str(need.message_id) == rest and need.status in LIVE]
         if not needs:
-            return idle, (say(context, "button.stale"),)
+            return (say(context, "button.stale"),)
         if action == "ok":
-            return idle, (ConfirmNeeds(tuple(need.need_id for need in needs)), say(context, "confirm.thanks"))
-        return idle, (*(RetractNeed(need.need_id, "rejected") for need in needs), say(context, "confirm.dropped"))
+            return (ConfirmNeeds(tuple(need.need_id for need in needs)), say(context, "confirm.thanks"))
+        return (*(RetractNeed(need.need_id, "rejected") for need in needs), say(context, "confirm.dropped"))
     need = _own(rest, context)
     if need is None or need.status not in LIVE:
-        return idle, (say(context, "button.stale"),)
+        return (say(context, "button.stale"),)
     if action == "wd":
         name = context.world.catalogue.leaf_name(need.leaf, context.world.texts.language)
-        return idle, (
-            RetractNeed(need.need_id, "withdrawn"),
-            say(context, "withdraw.done", name=name, receipt=need.receipt),
-        )
-    return idle, (RetractNeed(need.need_id, "rejected"), say(context, "confirm.dropped"))
+        taken_back = say(context, "withdraw.done", name=name, receipt=need.receipt)
+        return (RetractNeed(need.need_id, "withdrawn"), taken_back)
+    return (RetractNeed(need.need_id, "rejected"), say(context, "confirm.dropped"))
 
 
 def reassign(dialogue: Dialogue, action: str, rest: str, context: Context) -> Step:
@@ -219,4 +236,4 @@ def withdraw_list(dialogue: Dialogue, context: Context) -> Step:
         Button(f"{catalogue.leaf_name(need.leaf, texts.language)} {need.receipt}", f"wd:{need.need_id}")
         for need in shown
     )
-    return Dialogue(Idle(), buttons), (say(context, "withdraw.ask", choices=buttons),)
+    return Dialogue(dialogue.stage, buttons), (say(context, "withdraw.ask", choices=buttons),)

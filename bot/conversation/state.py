@@ -30,9 +30,9 @@ class Pending(msgspec.Struct, frozen=True, gc=False):
 
 
 class AskCommunity(Stage, frozen=True):
-    """Which community? `pending` is filed as soon as we know."""
+    """Which community? What is `pending` is filed as soon as we know."""
 
-    pending: Pending | None = None
+    pending: tuple[Pending, ...] = ()
 
 
 class Idle(Stage, frozen=True):

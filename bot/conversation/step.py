@@ -6,14 +6,16 @@ from bot.conversation import survey
 from bot.conversation.context import CONSENT_VERSION, Context
 from bot.conversation.effects import Effect, Forget, GiveConsent, KeepMessage, SetCommunity, SetSurveys
 from bot.conversation.events import Commanded, Event, Invited, Pressed, Said, SentUnsupported
-from bot.conversation.needs import confirm, file_message, mine, reassign, withdraw_list
-from bot.conversation.say import say, say_welcome
+from bot.conversation.needs import confirm, file_message, file_pending, mine, reassign, withdraw_list
+from bot.conversation.say import say, say_notice, say_welcome
 from bot.conversation.state import AskCommunity, AskConsent, Dialogue, Filed, Fresh, Idle, InSurvey, Pending
 from domain.messages import Button
 
 Step = tuple[Dialogue, tuple[Effect, ...]]
 
 MAX_LISTED = 20
+MAX_PENDING = 4  #: messages kept while the community is not known
+LONGEST_NAME = 12  #: characters; a longer text with a need in it is more than a community's name
 LOOSE = " \t\n\u3000。.!!、,,~~))"  #: what people type around a number or a word
 
 
@@ -80,6 +82,7 @@ WORDS = {
     "退出": "cancel",
     "退订": "stop",
     "不再接收": "stop",
+    "接收问卷": "surveys",
     "换小区": "community",
     "换社区": "community",
     "help": "help",
@@ -103,7 +106,8 @@ def _typed_command(text: str) -> Commanded | None:
 def _emergency(dialogue: Dialogue, event: Said, context: Context) -> Step:
     kind = context.world.catalogue.emergency[event.reading.emergency or "fire"]
     local = context.world.contacts.get(kind.local_number_key or "")
-    lines = [context.world.texts("emergency.answer", kind=kind.name, number=kind.number, advice=kind.advice)]
+    number, advice = kind.spoken(context.world.texts.language)
+    lines = [context.world.texts("emergency.answer", number=number, advice=advice)]
     if local:
         lines.append(context.world.texts("emergency.local", number=local))
     lines.append(context.world.texts("emergency.not_a_hotline"))
@@ -122,7 +126,7 @@ def _command(dialogue: Dialogue, event: Commanded, context: Context) -> Step:
     if event.name == "help":
         return dialogue, (say(context, "help", choices=dialogue.choices),)
     if event.name == "privacy":
-        return dialogue, (say(context, "notice", operator=context.world.operator, choices=dialogue.choices),)
+        return dialogue, (say_notice(context, dialogue.choices),)
     if not context.consented:
         return _before_consent(dialogue, event, context)
     if event.name == "cancel":
@@ -140,7 +144,8 @@ def _command(dialogue: Dialogue, event: Commanded, context: Context) -> Step:
     if event.name == "surveys":
         return dialogue, (SetSurveys(True), say(context, "surveys.on", choices=dialogue.choices))
     if event.name == "community":
-        return _ask_community(context, None, "community.ask")
+        state, effects_ = _ask_community(context, _pending(dialogue), "community.ask")
+        return (Dialogue(dialogue.stage, state.choices) if isinstance(dialogue.stage, InSurvey) else state), effects_
     return dialogue, (say(context, "command.unknown", name=event.name[:20], choices=dialogue.choices),)
 
 
@@ -148,14 +153,26 @@ def _start(dialogue: Dialogue, argument: str, context: Context) -> Step:
     community = _deep_link(argument, context)
     if not context.consented:
         return _notice(context, community)
-    if community and community != context.community:
-        name = context.world.city.tree[community].name
-        return Dialogue(Idle()), (SetCommunity(community), say(context, "community.set", name=name))
-    if context.community is None:
-        return _ask_community(context, None, "community.ask")
+    if community and (community != context.community or _pending(dialogue)):
+        return _in_community(dialogue, community, context)
+    if context.community is None or _pending(dialogue):
+        return _ask_community(context, _pending(dialogue), "community.ask")
+    return _back(dialogue, (say_welcome(context, context.community),), context)
+
+
+def _pending(dialogue: Dialogue) -> tuple[Pending, ...]:
+    return dialogue.stage.pending if isinstance(dialogue.stage, AskCommunity) else ()
+
+
+def _back(dialogue: Dialogue, effects: tuple[Effect, ...], context: Context) -> Step:
+    """After something said in between: back to the question that was open, or to being ready for anything."""
     if isinstance(dialogue.stage, InSurvey):
-        return survey.ask_again(dialogue, dialogue.stage, context)
-    return Dialogue(Idle()), (say_welcome(context, context.community),)
+        state, more = survey.ask_again(dialogue, dialogue.stage, context)
+        return state, (*effects, *more)
+    if isinstance(dialogue.stage, AskCommunity):
+        state, more = _ask_community(context, dialogue.stage.pending, "community.ask")
+        return state, (*effects, *more)
+    return Dialogue(Idle()), effects
 
 
 def _deep_link(argument: str, context: Context) -> str | None:
@@ -172,7 +189,7 @@ def _notice(context: Context, community: str | None) -> Step:
     buttons = _buttons(context, ("consent.yes", "consent:yes"), ("consent.no", "consent:no"))
     return (
         Dialogue(AskConsent(community), buttons),
-        (say(context, "notice", operator=context.world.operator, choices=buttons),),
+        (say_notice(context, buttons),),
     )
 
 
@@ -200,7 +217,7 @@ def _before_consent(dialogue: Dialogue, event: Event, context: Context) -> Step:
                 SetCommunity(stage.community),
                 say(context, "consent.thanks_community", name=name),
             )
-        state, effects = _ask_community(context, None, "consent.thanks")
+        state, effects = _ask_community(context, (), "consent.thanks")
         return state, (agreed, *effects)
     if answer == "consent:no" or (isinstance(event, Commanded) and event.name in ("cancel", "forget", "stop")):
         return Dialogue(Fresh()), (say(context, "consent.declined"),)
@@ -213,7 +230,7 @@ def _before_consent(dialogue: Dialogue, event: Event, context: Context) -> Step:
 # community
 
 
-def _ask_community(context: Context, pending: Pending | None, key: str, codes: tuple[str, ...] = ()) -> Step:
+def _ask_community(context: Context, pending: tuple[Pending, ...], key: str, codes: tuple[str, ...] = ()) -> Step:
     tree = context.world.city.tree
     areas = [tree[code] for code in codes] or tree.all_communities
     buttons = tuple(
@@ -233,8 +250,8 @@ def _label(context: Context, code: str) -> str:
 def _in_community(dialogue: Dialogue, code: str, context: Context) -> Step:
     name = context.world.city.tree[code].name
     stage = dialogue.stage
-    if isinstance(stage, AskCommunity) and stage.pending is not None:
-        state, effects = file_message(stage.pending.message_id, stage.pending.reading, code, context)
+    if isinstance(stage, AskCommunity) and stage.pending:
+        state, effects = file_pending(stage.pending, code, context)
         return state, (SetCommunity(code), *effects)
     if isinstance(stage, InSurvey):
         state, effects = survey.ask_again(dialogue, stage, context)
@@ -247,14 +264,17 @@ def _in_community(dialogue: Dialogue, code: str, context: Context) -> Step:
 
 def _pressed(dialogue: Dialogue, payload: str, context: Context) -> Step:
     action, _, rest = payload.partition(":")
-    if action == "in" and rest in context.world.city.tree:
-        return _in_community(dialogue, rest, context)
+    if action == "in" and (community := _deep_link(rest, context)):
+        return _in_community(dialogue, community, context)
     if action == "forget":
         if rest == "yes":
             return Dialogue(Fresh()), (Forget(), say(context, "forget.done"))
-        return Dialogue(Idle()), (say(context, "forget.kept"),)
-    if action in ("ok", "no", "fix", "set", "drop", "wd"):
-        return reassign(dialogue, action, rest, context) if action in ("fix", "set") else confirm(action, rest, context)
+        return _back(dialogue, (say(context, "forget.kept"),), context)
+    if action in ("ok", "no", "drop", "wd"):
+        return _back(dialogue, confirm(action, rest, context), context)
+    if action in ("fix", "set"):
+        state, effects = reassign(dialogue, action, rest, context)
+        return _back(dialogue, effects, context) if isinstance(state.stage, Idle) else (state, effects)
     if action == "sv":
         return survey.pressed(dialogue, rest, context)
     if action == "go" and rest in ("mine", "withdraw", "forget", "help"):
@@ -282,25 +302,20 @@ def _said(dialogue: Dialogue, event: Said, context: Context) -> Step:
 
 def _where(dialogue: Dialogue, event: Said, context: Context) -> Step:
     """A text while the community is unknown: its name, or already a need, which is kept until we know."""
-    stage = dialogue.stage
-    pending = stage.pending if isinstance(stage, AskCommunity) else None
+    pending = _pending(dialogue)
     found = context.world.match_community(event.text)
     is_need = bool(event.reading.mentions)
-    if len(found) == 1 and not (is_need and len(event.text) > 12):
+    if len(found) == 1 and not (is_need and len(event.text) > LONGEST_NAME):
         return _in_community(dialogue, found[0], context)
-    effects: tuple[Effect, ...] = ()
-    if is_need and pending is None:
-        pending = Pending(event.message_id, event.reading)
-        effects = (KeepMessage(event.message_id, event.text, event.reading, "chat"),)
-        if len(found) == 1:
-            state, more = _in_community(Dialogue(AskCommunity(pending)), found[0], context)
-            return state, (*effects, *more)
-        state, more = _ask_community(context, pending, "community.ask_kept", found)
-    elif found:
-        state, more = _ask_community(context, pending, "community.which", found)
+    if not is_need:
+        return _ask_community(context, pending, "community.which" if found else "community.not_found", found)
+    keep = KeepMessage(event.message_id, event.text, event.reading, "chat")
+    pending = (*pending, Pending(event.message_id, event.reading))[-MAX_PENDING:]
+    if len(found) == 1:
+        state, effects = _in_community(Dialogue(AskCommunity(pending)), found[0], context)
     else:
-        state, more = _ask_community(context, pending, "community.not_found")
-    return state, (*effects, *more)
+        state, effects = _ask_community(context, pending, "community.ask_kept", found)
+    return state, (keep, *effects)
 
 
 def _buttons(context: Context, *pairs: tuple[str, str]) -> tuple[Button, ...]:

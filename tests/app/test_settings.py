@@ -77,3 +77,14 @@ def test_settings__text_of_a_variable__becomes_the_type_of_its_field() -> None:
 def test_settings__frozen() -> None:
     with pytest.raises(AttributeError, match="immutable"):
         load_settings({}).port = 1  # type: ignore[misc]
+
+
+def test_settings__pages_reachable_without_password__are_refused() -> None:
+    assert "BUQI_PLANNER_TOKEN" in _faults(PUBLIC_URL="https://buqi.example.cn")
+    assert "BUQI_PLANNER_TOKEN" in _faults(HOST="0.0.0.0")
+
+
+def test_settings__password_of_the_database__does_not_show() -> None:
+    settings = load_settings({"BUQI_DATABASE_URL": "postgresql://buqi:hunter2@db/buqi"})
+    assert settings.url == "postgresql://buqi:hunter2@db/buqi"
+    assert "hunter2" not in repr(settings)

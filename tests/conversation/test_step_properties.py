@@ -166,7 +166,7 @@ def test_step__gas_leak_without_confirmed_number__shows_no_local_number() -> Non
     _, effects = step(Dialogue(Idle()), Said("有煤气味", _reading("emergency", "gas_leak"), 1), context)
     text = effects[-1].outbound.text  # type: ignore[attr-defined]
     assert "119" in text
-    assert "本地电话" not in text
+    assert "本地抢修电话" not in text
     assert "None" not in text
 
 
@@ -199,3 +199,45 @@ KEPT_EXAMPLES = [
 @pytest.mark.parametrize("stored", KEPT_EXAMPLES)
 def test_decode__states_of_earlier_releases__still_load(stored: bytes) -> None:
     assert decode(stored) is not None
+
+
+def _waiting_resident() -> Resident:
+    """Somebody who agreed and has said two needs before naming the community."""
+    resident = Resident()
+    resident.take(Commanded("start"))
+    resident.take(Pressed("consent:yes"))
+    resident.take(Said("俺们这儿停车没地方停啊急死人", _reading("need_report", None, "car_parking"), 5))
+    resident.take(Said("晚上路灯也不亮走路害怕得很", _reading("need_report", None, "internal_road_lighting"), 6))
+    return resident
+
+
+DETOURS = {
+    "none": [],
+    "change community": [Commanded("community")],
+    "start again": [Commanded("start")],
+    "help": [Commanded("help")],
+    "erase and think better of it": [Commanded("forget"), Pressed("forget:no")],
+    "unknown name": [Said("火星", _reading("unclear"), 9)],
+}
+
+
+@pytest.mark.parametrize("detour", DETOURS)
+def test_step__needs_said_before_the_community__are_all_filed_whatever_comes_between(detour: str) -> None:
+    resident = _waiting_resident()
+    for event in DETOURS[detour]:
+        resident.take(event)
+    resident.take(Pressed("in:P05-05"))
+    assert sorted(need.leaf for need in resident.needs.values()) == ["car_parking", "internal_road_lighting"]
+    assert {need.message_id for need in resident.needs.values()} == {5, 6}
+
+
+def test_step__community_link_while_needs_wait__files_them() -> None:
+    resident = _waiting_resident()
+    resident.take(Commanded("start", "c-P05-03"))
+    assert {need.community for need in resident.needs.values()} == {"P05-03"}
+
+
+def test_step__button_of_a_district__is_no_community() -> None:
+    resident = _waiting_resident()
+    effects = resident.take(Pressed("in:DZ-DC"))
+    assert not any(isinstance(effect, e.SetCommunity | e.FileNeed) for effect in effects)
