@@ -47,11 +47,12 @@ def own_texts() -> Texts:
     return load_texts("en" if os.environ.get("BUQI_LANGUAGE") == "en" else "zh")
 
 
-def own_settings() -> Settings:
-    """The settings of this process, and logs as they say."""
+def own_settings(**instead: str | None) -> Settings:
+    """The settings of this process, some given `instead` on the command line, and logs as they say."""
     from app.logs import configure_logs
 
-    settings = load_settings()
+    given = {f"BUQI_{name.upper()}": value for name, value in instead.items() if value is not None}
+    settings = load_settings({**os.environ, **given})
     configure_logs(settings.log_level)
     return settings
 
@@ -73,13 +74,13 @@ def start_serving(host: str | None = None, port: int | None = None) -> None:
     for name in THREADS:
         os.environ.setdefault(name, "1")
     gc.disable()  # nothing made while starting is given up again; the server turns it on when it is ready
-    settings = own_settings()
+    settings = own_settings(host=host, port=None if port is None else str(port))
     from app.serve import serve
     from app.wiring import build
 
     app = build(settings, "buqi serve")
     try:
-        serve(app, host or settings.host, settings.port if port is None else port)
+        serve(app, settings.host, settings.port)
     finally:
         app.close()
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from app.settings import Settings
 from bot.conversation.context import World
-from bot.gateway import Gateway
+from bot.gateway import Gateway, now_ms
 from bot.places import community_matcher
 from bot.service import Service
 from domain.catalogue import load_catalogue, load_city
 from domain.errors import ConfigError
 from domain.texts import Texts, load_texts
 from nlp.reader import Reader, model_version
-from storage import areas, meta
+from storage import areas, meta, models
 from storage.database import Database
 from storage.migrate import is_current, upgrade
 from storage.vault import Vault, load_key
@@ -106,6 +106,8 @@ def build(settings: Settings, purpose: str, *, demo: bool = False) -> App:
             is_demo = meta.is_demo(tx)
         world = build_world(settings)
         reader = open_reader(settings)
+        with database.transaction() as tx:
+            models.activate(tx, reader.model.version, reader.model.figures, now_ms())
         service = Service(database, vault, world, reader)
     except BaseException:
         database.close()

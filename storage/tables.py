@@ -243,13 +243,11 @@ class Outbox(Base):
 
 
 class ModelVersion(Base):
-    """A trained model: what it was made from and how well it did."""
+    """A trained model. `version`: hash of corpus, dictionary, catalogue and learning code; `figures`: JSON."""
 
     __tablename__ = "model_version"
     version: Mapped[str] = mapped_column(primary_key=True)
     created_ms: Mapped[int] = mapped_column(Ms)
-    corpus_hash: Mapped[str]
-    dictionary_hash: Mapped[str]
     figures: Mapped[str]
     active: Mapped[bool]
 

@@ -110,7 +110,7 @@ def test_demand__model_with_measured_error__widens_the_interval(sqlite_database:
     before = {(row.community, row.leaf): row for row in read(sqlite_database).rows}
     measured = '{"leaves": {"nursery": {"precision": 0.9, "recall": 0.8, "support": 60}, "odd": 3}}'
     with sqlite_database.transaction() as tx:
-        model = {"version": "m-1", "created_ms": 1, "corpus_hash": "c", "dictionary_hash": "d", "figures": measured}
+        model = {"version": "m-1", "created_ms": 1, "figures": measured}
         tx.execute(insert(t.ModelVersion).values(active=True, **model))
     found = read(sqlite_database)
     assert found.model == "m-1"

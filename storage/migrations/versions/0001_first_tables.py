@@ -54,8 +54,6 @@ def upgrade() -> None:
         "model_version",
         sa.Column("version", sa.String(), nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
-        sa.Column("corpus_hash", sa.String(), nullable=False),
-        sa.Column("dictionary_hash", sa.String(), nullable=False),
         sa.Column("figures", sa.String(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("version", name=op.f("pk_model_version")),
