@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -176,15 +176,26 @@ class Rule(File, frozen=True):
 
 
 class EmergencyKind(File, frozen=True):
-    """What to say first when people are in danger."""
+    """What to say first when people are in danger.
+
+    `number` can be dialled as it stands, `advice` is said to the resident line by line; `staff_note` never is.
+    """
 
     code: str
     name: str
     triggers: tuple[str, ...]
-    number: str
+    number: Annotated[str, msgspec.Meta(pattern=r"^\d{3,5}( [或和] \d{3,5})*$")]
     advice: str
+    advice_en: str
     verified: str
     local_number_key: str | None = None
+    staff_note: str | None = None
+
+    def spoken(self, language: str) -> tuple[str, str]:
+        """Numbers and advice in a language."""
+        if language != "en":
+            return self.number, self.advice
+        return self.number.replace("或", "or").replace("和", "and"), self.advice_en
 
 
 class Item20(File, frozen=True):

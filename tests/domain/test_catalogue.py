@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -55,6 +56,18 @@ def test_standard_file__each_figure__names_its_clause_and_says_if_verified(path:
         assert not (norm.via == "recall" and norm.verified)
 
 
+@pytest.mark.parametrize("code", load_catalogue().emergency)
+def test_emergency__each_kind__has_numbers_to_dial_and_advice_to_say(code: str) -> None:
+    kind = load_catalogue().emergency[code]
+    for language in ("zh", "en"):
+        number, advice = kind.spoken(language)
+        assert re.fullmatch(r"\d{3,5}( (或|和|or|and) \d{3,5})*", number)
+        lines = advice.split("\n")
+        assert 2 <= len(lines) <= 3
+        assert all(len(line) <= (28 if language == "zh" else 82) for line in lines)
+        assert not re.search("问卷|回应|社区人员联系|question|worker", advice)
+
+
 def test_new_facility__one_more_file__is_all_it_takes(copy: Path) -> None:
     content = yaml.safe_load((copy / "facilities" / "pharmacy.yaml").read_text())
     content |= {"code": "pet_park", "order": 46, "name": {"zh": "宠物乐园", "en": "Pet park"}}
@@ -84,6 +97,7 @@ BROKEN = {
     "wrong type": ("facilities/pharmacy.yaml", lambda c: c | {"order": "first"}, "order"),
     "order taken": ("facilities/pharmacy.yaml", lambda c: c | {"order": 1}, "order"),
     "other name": ("facilities/pharmacy.yaml", lambda c: c | {"code": "drugs"}, "code"),
+    "number nobody can dial": ("emergency.yaml", lambda c: _with(c, "kinds", {"number": "119与物业"}), "number"),
     "norm of nobody": ("standards/wei06.yaml", lambda c: _with(c, "norms", {"facility": "castle"}), "norms.facility"),
     "norm without clause": ("standards/wei06.yaml", lambda c: _with(c, "norms", {"clause": ""}), "norms.clause"),
 }
