@@ -13,6 +13,7 @@ from web.services import Services
 
 COOKIE = "buqi_planner"
 SESSION_S = 12 * 3600
+PROXIED = ("forwarded", "via", "x-real-ip")  #: headers only a proxy sends
 
 
 def is_admitted(request: Request, services: Services) -> bool:
@@ -48,9 +49,10 @@ def is_local(request: Request) -> bool:
     """A browser on this machine, asking for this machine by its own name.
 
     A request that came through a proxy is not local although its last step was; nor is a page elsewhere whose name
-    was pointed at 127.0.0.1.
+    was pointed at 127.0.0.1. A proxy that sends `Host: 127.0.0.1` and says nothing of itself cannot be told from a
+    browser here: therefore settings that make the server public are refused without a planner token.
     """
-    forwarded = any(name in request.headers for name in ("forwarded", "x-forwarded-for", "x-real-ip"))
+    forwarded = any(name in PROXIED or name.startswith("x-forwarded-") for name in request.headers)
     host = request.client.host if request.client else ""
     named = request.url.hostname or ""
     return not forwarded and _is_loopback(host) and (named == "localhost" or _is_loopback(named))

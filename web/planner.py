@@ -261,11 +261,6 @@ async def _login(desk: Desk, request: Request) -> Response:
     home = _address("/planner", request)
     if not token:
         return RedirectResponse(home, 303, PRIVATE)
-    try:
-        desk.guesses.take(request.client.host if request.client else "", now_ms())
-    except TooMany as fault:
-        wrong = desk.texts(request)("planner.login.too_many")
-        return desk.page("planner_login.html", request, fault.status, wrong=wrong)
     body = b""
     async for chunk in request.stream():
         body += chunk
@@ -273,7 +268,7 @@ async def _login(desk: Desk, request: Request) -> Response:
             break
     given = parse_qs(body[:LOGIN_BYTES].decode("utf-8", "replace")).get("token", [""])[0]
     if not access.is_token(given.strip(), token):
-        return desk.page("planner_login.html", request, 403, wrong=desk.texts(request)("planner.login.wrong"))
+        return _wrong(desk, request)
     response = RedirectResponse(home, 303, PRIVATE)
     response.set_cookie(
         access.COOKIE,
@@ -285,6 +280,16 @@ async def _login(desk: Desk, request: Request) -> Response:
         secure=desk.services.secure_cookies,
     )
     return response
+
+
+def _wrong(desk: Desk, request: Request) -> Response:
+    """Only wrong words use up the bucket: behind a proxy all share it, and nobody can lock the planners out."""
+    key, status = "planner.login.wrong", 403
+    try:
+        desk.guesses.take(request.client.host if request.client else "", now_ms())
+    except TooMany as fault:
+        key, status = "planner.login.too_many", fault.status
+    return desk.page("planner_login.html", request, status, wrong=desk.texts(request)(key))
 
 
 __all__ = ["router"]

@@ -235,12 +235,14 @@ def test_access__wrong_word__is_refused_politely(guarded_url: str, token: str) -
     assert "set-cookie" not in answer.headers
 
 
-def test_access__many_guesses__have_to_wait(guarded_url: str) -> None:
+def test_access__many_guesses__have_to_wait_and_lock_nobody_out(guarded_url: str) -> None:
     found = [
         httpx.post(f"{guarded_url}/planner/login", data={"token": str(at)}, trust_env=False).status_code
         for at in range(12)
     ]
     assert found[0] == 403 and found[-1] == 429
+    right = httpx.post(f"{guarded_url}/planner/login", data={"token": TOKEN}, trust_env=False)
+    assert right.status_code == 303 and "set-cookie" in right.headers
 
 
 @pytest.mark.parametrize(
@@ -253,7 +255,13 @@ def test_access__forged_or_ended_session__is_refused(guarded_url: str, cookie: s
 def test_access__no_word_set__serves_this_machine_alone(url: str) -> None:
     port = url.rsplit(":", 1)[1]
     assert get(f"http://localhost:{port}/planner").status_code == 200
-    for headers in ({"X-Forwarded-For": "203.0.113.9"}, {"Forwarded": "for=203.0.113.9"}, {"Host": "evil.example"}):
+    for headers in (
+        {"X-Forwarded-For": "203.0.113.9"},
+        {"X-Forwarded-Proto": "https"},
+        {"Forwarded": "for=203.0.113.9"},
+        {"Via": "1.1 proxy"},
+        {"Host": "evil.example"},
+    ):
         answer = get(f"{url}/planner", **headers)
         assert answer.status_code == 403 and "BUQI_PLANNER_TOKEN" in answer.text
         assert get(f"{url}/planner/demand.csv", **headers).json()["error"] == "planning.local_only"
