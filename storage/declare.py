@@ -1,5 +1,5 @@
 """Tables written as classes with typed columns, without SQLAlchemy's ORM: its import and mappers cost every start of a
-server 0.13 s and 8 MB, and nothing here uses its sessions. For the type checker they are the ORM's own classes.
+server 0.13 s and 6 MB, and nothing here uses its sessions. For the type checker they are the ORM's own classes.
 """
 
 from __future__ import annotations
