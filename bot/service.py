@@ -5,8 +5,8 @@
     apply(effects)           needs, voices, counters, answers, outbox rows
     commit                   and only then is anything acknowledged
 
-A message that fails is kept, sealed, tried again up to `MAX_TRIES` times and then parked with its reason. It never
-blocks its chat and never fails its batch.
+A message that fails is kept, sealed, tried again up to `MAX_TRIES` times and then parked with its reason; of a resident
+who has not agreed nothing is kept. It never blocks its chat and never fails its batch.
 """
 
 from __future__ import annotations
@@ -190,15 +190,14 @@ class Service:
                 person = self._newcomer(page, item.inbound, who, now_ms)
             standing = standings.get(person.resident_id) or b.Standing()
             inbox_id = new_id(now_ms)
+            owner = person.resident_id if person.consented else None  # before this turn, which may not come to pass
             try:
                 turn = self._turn(
                     book, page, person, standing, dialogues[who], item, readings[index], asking, inbox_id, now_ms
                 )
             except Exception as exc:
                 fresh = b.Page()
-                if person.is_new:
-                    person = self._newcomer(fresh, item.inbound, who, now_ms)
-                yield index, self._fail(fresh, item, person.resident_id, exc, 1, now_ms)
+                yield index, self._fail(fresh, item, owner, exc, now_ms)
                 book.add(fresh)
                 continue
             if turn.forgotten:
@@ -314,29 +313,32 @@ class Service:
         page = b.Page()
         inbound = item.inbound
         who = (inbound.channel, inbound.account, self.vault.fingerprint(inbound.channel, inbound.account, inbound.user))
-        person = book.people([who]).get(who)  # so that erasure finds the sealed event
-        result = self._fail(page, item, person.resident_id if person else None, exc, 1, now_ms)
+        person = book.people([who]).get(who)
+        owner = person.resident_id if person and person.consented else None
+        result = self._fail(page, item, owner, exc, now_ms)
         book.add(page)
         book.write()
         return result
 
-    def _fail(
-        self, page: b.Page, item: Received, resident_id: int | None, exc: BaseException, tries: int, now_ms: int
-    ) -> Handled:
-        sorry = (Outbound(self.world.texts("failed.kept")),)
+    def _fail(self, page: b.Page, item: Received, owner: int | None, exc: BaseException, now_ms: int) -> Handled:
+        """Keeps the event sealed for another try, with its owner so that erasure finds it.
+
+        Without an owner nobody agreed that we keep anything: the event is dead at once, without its words, and the
+        stranger is asked to send it again.
+        """
+        says = (Outbound(self.world.texts("failed.kept" if owner is not None else "failed.again")),)
         self._inbox_row(
             page,
             item.inbound,
-            resident_id,
-            "failed",
+            owner,
+            "dead" if owner is None else "failed",
             now_ms,
-            reply=_encode_replies(sorry),
-            tries=tries,
+            reply=_encode_replies(says),
             reason=type(exc).__name__,
-            retry_ms=now_ms + RETRY_AFTER_MS[0],
-            payload=self.vault.seal(_encode_inbound(item.inbound).decode()),
+            retry_ms=None if owner is None else now_ms + RETRY_AFTER_MS[0],
+            payload=None if owner is None else self.vault.seal(_encode_inbound(item.inbound).decode()),
         )
-        return Handled(sorry[: item.carry], failed=True)
+        return Handled(says[: item.carry], failed=True)
 
     def _inbox_row(
         self,

@@ -20,7 +20,12 @@ def new_id(now_ms: int) -> int:
     A batch has one `now_ms`: random low bits collided once in a few hundred full batches. The counter starts at a
     random number in every process.
     """
-    return ((max(now_ms - _EPOCH_MS, 0) & ((1 << 41) - 1)) << _LOW_BITS) | (next(_counter) & ((1 << _LOW_BITS) - 1))
+    return first_id(now_ms) | (next(_counter) & ((1 << _LOW_BITS) - 1))
+
+
+def first_id(at_ms: int) -> int:
+    """No id made at this moment or later is smaller, none made before is as large."""
+    return (max(at_ms - _EPOCH_MS, 0) & ((1 << 41) - 1)) << _LOW_BITS
 
 
 def _start_elsewhere() -> None:

@@ -21,7 +21,10 @@ def take_failure(tx: Connection, inbox_id: int) -> bool:
 
 
 def fail_again(tx: Connection, inbox_id: int, tries: int, reason: str | None, retry_ms: int | None) -> None:
-    """Notes another failure; without `retry_ms` the message is parked as dead."""
+    """Notes another failure; without `retry_ms` the message is parked as dead.
+
+    Its content stays sealed, and its owner known, until the term for original words is over (`storage.retention`).
+    """
     changes: dict[str, object] = {"tries": tries, "retry_ms": retry_ms}
     if retry_ms is None:
         changes["status"] = "dead"

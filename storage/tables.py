@@ -87,7 +87,8 @@ class Conversation(Base):
 class Inbox(Base):
     """Every platform event ever accepted, once. A repeat gets the replies its outbox rows hold, or else `reply`.
 
-    `reply` is there after an erasure or a failure; `payload` only while a retry waits.
+    `reply` is there after an erasure or a failure; `payload` from a failure until it went through or its term is over,
+    and only of residents who agreed.
     """
 
     __tablename__ = "inbox"

@@ -82,10 +82,10 @@ class Model:
         if event.external_id in self.accepted:
             return False
         self.accepted.add(event.external_id)
-        who = self.residents.setdefault(event.user, AResident())
         if event.text is not None and "炸" in event.text:
             self.failed.add(event.external_id)
             return True
+        who = self.residents.setdefault(event.user, AResident())
         who.turns += 1
         at_ms = min(event.at_ms, now_ms)
         if event.command is not None:

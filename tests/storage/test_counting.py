@@ -192,6 +192,7 @@ def test_forgotten_resident__with_a_failed_message__is_not_brought_back_by_its_r
     a_consented_resident(service)
     assert say(service, "炸").failed
     press(service, "forget:yes")
+    a_consented_resident(service, "u2")
     say(service, "炸", user="u2")
     assert service.retry_failed(NOW_MS + 60_000) == 1
     assert count(service, RESIDENT) == 1

@@ -101,12 +101,12 @@ async def test_webhook__repeat__same_answer_and_one_row(gateway: Gateway) -> Non
     assert rows(gateway.service.database, "SELECT status, count(*) FROM outbox GROUP BY status") == [("carried", 1)]
 
 
-async def test_webhook__poison_message__stored_and_200(gateway: Gateway) -> None:
+async def test_webhook__poison_message_of_a_stranger__noted_and_200(gateway: Gateway) -> None:
     app = webhook(gateway, ACCOUNT, SECRET)
     status, answer = await post(app, text_update(1, "炸"))
     assert status == 200
     assert json.loads(answer)["text"]
-    assert rows(gateway.service.database, "SELECT status FROM inbox") == [("failed",)]
+    assert rows(gateway.service.database, "SELECT status FROM inbox") == [("dead",)]
 
 
 async def test_webhook__kind_we_do_not_handle__200_and_counted(gateway: Gateway) -> None:
