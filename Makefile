@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint soak bench clean
+.PHONY: demo test lint soak bench screenshots clean
 
 demo: $(READY)
 	$(BIN)/buqi demo
@@ -24,6 +24,10 @@ soak: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.inbound
+
+# The pictures of the README, taken by the tests of the pages.
+screenshots: $(READY)
+	BUQI_SCREENSHOTS=docs/images $(BIN)/pytest tests/web/test_screenshots.py
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from bot.service import Service
 from domain.messages import Button
@@ -16,8 +14,6 @@ from tests.web.chatsite import Site, a_site, push, status_of, until
 from tests.web.test_chat_http import EVIL
 
 ZH = load_texts("zh")
-CHROMIUM = "/usr/bin/chromium"
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 PHONE, SMALL, DESKTOP = (375, 740), (320, 568), (1280, 800)
 
 #: (element, width, height) of visible controls smaller than 44 px, and of anything wider than the window
@@ -44,14 +40,6 @@ CONTRAST = """() => {
   }
   return worst;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -366,19 +354,3 @@ def test_a_link_from_elsewhere__keeps_the_session(browser: Browser, site: Site) 
     page.click("#go")
     expect(page.get_by_text("没有车位", exact=True)).to_have_count(1)
     visitor.close()
-
-
-def test_screenshots__for_the_readme(browser: Browser, sqlite_service: Service) -> None:
-    folder = os.environ.get("BUQI_SCREENSHOTS")
-    if not folder:
-        pytest.skip("set BUQI_SCREENSHOTS to a folder")
-    with a_site(sqlite_service, demo=True) as site:
-        for name, size, scale in (("chat-phone", PHONE, 2), ("chat-desktop", DESKTOP, 1)):
-            visitor = Visitor(browser, site, size, device_scale_factor=scale)
-            page = visitor.agree()
-            visitor.write("我们小区没有车位，公交也少")
-            expect(page.locator(".choices button")).to_have_count(4)
-            page.mouse.move(0, 0)
-            page.locator("#box").blur()
-            page.screenshot(path=Path(folder) / f"{name}.png")
-            visitor.close()
