@@ -8,16 +8,17 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from app.wiring import App
 from bot import campaigns
 from bot.channels.telegram import LazySender, poll, register_webhook
 from bot.gateway import now_ms
 from bot.outbox import Outbox
-from storage import retention, slots
+from storage import outbox, retention, slots
 
 TICK_S = 5
-HOUR_MS = 3600 * 1000
+MINUTE_MS = 60 * 1000
 TELEGRAM_PATH = "/telegram/webhook"
 Loop = tuple[str, Coroutine[Any, Any, None], Callable[[], Awaitable[None]] | None]
 log = logging.getLogger(__name__)
@@ -29,8 +30,9 @@ def loops(app: App, sender: LazySender | None) -> list[Loop]:
     found: list[Loop] = [("ticks", ticks(app), None)]
     if sender is not None and settings.telegram_token is not None:
         token = settings.telegram_token.get_secret_value()
-        outbox = Outbox(app.gateway, app.database, app.vault, {("telegram", token.partition(":")[0]): sender})
-        found.append(("outbox", outbox.run(), outbox.close))
+        senders = {("telegram", token.partition(":")[0]): sender}
+        sending = Outbox(app.gateway, app.database, app.vault, senders, quiet=quiet_times(app))
+        found.append(("outbox", sending.run(), sending.close))
         if settings.telegram_mode == "polling":
             found.append(("polling", poll(app.gateway, token, settings.telegram_base_url), None))
         elif settings.public_url:
@@ -60,7 +62,7 @@ async def ticks(app: App) -> None:
             now = now_ms()
             await app.gateway.run(lambda: app.service.retry_failed(now))
             await app.gateway.run(lambda: campaigns.tick(app.service, app.settings, owner, now))
-            await app.gateway.run(lambda: erase_old_hourly(app, owner, now))
+            await app.gateway.run(lambda: keep_house(app, owner, now))
             app.gateway.on_queued()
         except Exception as exc:
             log.error("tick.failed", extra={"fault": type(exc).__name__}, exc_info=True)
@@ -73,8 +75,22 @@ async def ticks(app: App) -> None:
         scheduler.shutdown(wait=False)
 
 
-def erase_old_hourly(app: App, owner: str, now: int) -> None:
-    """Erases what has outlived its purpose, once an hour however many processes tick."""
+def quiet_times(app: App) -> Callable[[int], bool]:
+    """Whether residents must not be disturbed at a time (ms), by the settings and the city's clock."""
+    zone = ZoneInfo(app.world.city.timezone)
+    return lambda at_ms: campaigns.is_quiet(app.settings, zone, at_ms)
+
+
+def keep_house(app: App, owner: str, now: int) -> bool:
+    """Once a minute, however many processes tick: ends waiting that took too long, erases what outlived its purpose.
+
+    Returns whether the minute was ours.
+    """
     with app.database.transaction() as tx:
-        if slots.claim(tx, "retention", str(now // HOUR_MS), owner, now):
-            log.info("retention.done", extra=retention.erase_old(tx, now, app.settings.raw_text_days))
+        if not slots.claim(tx, "house", str(now // MINUTE_MS), owner, now):
+            return False
+        outbox.expire(tx, now)
+        erased = retention.erase_old(tx, now, app.settings.raw_text_days)
+    if any(erased.values()):
+        log.info("retention.done", extra=erased)
+    return True

@@ -117,7 +117,10 @@ class Outbox:
         clock: Callable[[], int] = now_ms,
         sleep: Sleep = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
+        quiet: Callable[[int], bool] = lambda _: False,
     ) -> None:
+        """`quiet`: whether pushes must wait at a time (ms); replies never do."""
+        self.quiet = quiet
         self.gateway = gateway
         self.database = database
         self.vault = vault
@@ -223,6 +226,7 @@ class Outbox:
     def _write(self, settled: list[tuple[Lane, int, int, int]]) -> tuple[list[tuple[Lane, Due]], list[float]]:
         """In the writer thread, one transaction: results in, claims out."""
         now = self.clock()
+        kinds = ("reply",) if self.quiet(now) else ("reply", "push")
         claimed: list[tuple[Lane, Due]] = []
         waits: list[float] = []
         with self.database.transaction() as tx:
@@ -235,12 +239,12 @@ class Outbox:
                     continue
                 room = min(IN_FLIGHT - len(lane.under_way), lane.pacer.room())
                 busy = {*lane.under_way, *lane.resting}
-                for kind in ("reply", "push"):
+                for kind in kinds:
                     found = rows.claim(tx, *lane.key, kind, now, room, busy) if room > 0 else []
                     claimed += [(lane, due) for due in found]
                     busy.update(due.identity_id for due in found)
                     room -= len(found)
-                waits.append(self._wait_s(lane, rows.next_due_ms(tx, *lane.key, now), now))
+                waits.append(self._wait_s(lane, rows.next_due_ms(tx, *lane.key, kinds, now), now))
         return claimed, waits
 
     def _wait_s(self, lane: Lane, next_due_ms: int | None, now: int) -> float:

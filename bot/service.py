@@ -37,6 +37,7 @@ from storage.vault import Vault
 MAX_TRIES = 5
 RETRY_AFTER_MS = (2_000, 10_000, 60_000, 300_000)
 REPLY_EXPIRES_MS = 24 * 3600 * 1000
+PUSH_EXPIRES_MS = 14 * REPLY_EXPIRES_MS  #: by then the next survey may come
 ALL = 99  #: as `carry`: every reply goes out with the answer to the platform's own request
 
 _encode_replies = msgspec.json.Encoder().encode
@@ -559,7 +560,7 @@ def _outbox(
                     "tries": 0,
                     "created_ms": now_ms + number,
                     "not_before_ms": now_ms,
-                    "expires_ms": now_ms + REPLY_EXPIRES_MS,
+                    "expires_ms": now_ms + (PUSH_EXPIRES_MS if kind == "push" else REPLY_EXPIRES_MS),
                     "sent_ms": now_ms if carried else None,
                     "external_id": None,
                     "reason": None,

@@ -69,10 +69,10 @@ def claim(
     return list(due.values())
 
 
-def next_due_ms(tx: Connection, channel: str, account: str, now_ms: int) -> int | None:
-    """When the next waiting row of an account may be sent; None when nothing waits."""
+def next_due_ms(tx: Connection, channel: str, account: str, kinds: Iterable[str], now_ms: int) -> int | None:
+    """When the next waiting row of an account, of one of these kinds, may be sent; None when nothing waits."""
     facts = {"channel": channel, "account": account, "now": now_ms}
-    times = [tx.scalar(_NEXT, {**facts, "kind": kind}) for kind in ("reply", "push")]
+    times = [tx.scalar(_NEXT, {**facts, "kind": kind}) for kind in kinds]
     return min((time for time in times if time is not None), default=None)
 
 
@@ -152,18 +152,6 @@ def set_gone(tx: Connection, channel: str, account: str, key_hash: bytes, gone: 
     else:
         mark_reached(tx, [found])
     return True
-
-
-def pending_for(tx: Connection, resident_id: int, limit: int = 50) -> list[tuple[int, bytes]]:
-    """(row id, encoded message) of what waits for a resident who comes to collect it, oldest first."""
-    query = select(OUTBOX.c.id, OUTBOX.c.body).where(OUTBOX.c.resident_id == resident_id, OUTBOX.c.status == "ready")
-    return [(row.id, row.body) for row in tx.execute(query.order_by(OUTBOX.c.created_ms, OUTBOX.c.id).limit(limit))]
-
-
-def mark(tx: Connection, row_ids: Sequence[int], now_ms: int) -> None:
-    """Notes that the resident collected these rows."""
-    if row_ids:
-        _mark(tx, row_ids, {"status": "sent", "sent_ms": now_ms})
 
 
 def counts_by_status(tx: Connection) -> dict[str, int]:
@@ -250,11 +238,9 @@ __all__ = [
     "claim",
     "counts_by_status",
     "expire",
-    "mark",
     "mark_gone",
     "mark_reached",
     "next_due_ms",
-    "pending_for",
     "recover",
     "set_gone",
     "settle",

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Table, delete
 from storage import tables as t
 from storage.upsert import upsert
 
-KEEP_MS = 24 * 3600 * 1000  #: claimed slots older than this are forgotten
+KEEP_MS = 3600 * 1000  #: claimed slots older than this are forgotten; no two clocks are so far apart
 
 _table = t.Slot.__table__
 assert isinstance(_table, Table)

@@ -12,7 +12,7 @@ import pytest
 from bot import campaigns
 from bot.service import Service
 from domain.errors import InputError
-from storage import slots
+from storage import outbox, slots
 from storage.database import Database
 from tests.builders import COMMUNITY, DAY_MS, NOW_MS
 from tests.surveys.talk import HOURS, Talk
@@ -205,3 +205,12 @@ def test_push__cannot_be_done__says_why(
 )
 def test_parse_time__city_time_or_iso__is_the_same_moment(text: str) -> None:
     assert campaigns.parse_time(text, ZONE, NOW_MS) == at_ms("2027-02-01 09:00")
+
+
+def test_tick__invitation__outlives_a_night_and_a_stop_of_the_sender(sqlite_service: Service) -> None:
+    talk = Talk(sqlite_service)
+    talk.push()
+    assert talk.tick() == 1
+    with sqlite_service.database.transaction() as tx:
+        outbox.expire(tx, talk.now_ms + 3 * DAY_MS)
+    assert talk.row("SELECT status FROM outbox WHERE kind = 'push'") == "ready"

@@ -15,7 +15,7 @@ import pytest
 
 from bot.channels.telegram_sender import LazySender
 from bot.gateway import Gateway
-from bot.outbox import IN_FLIGHT, Outbox, Pacer
+from bot.outbox import IDLE_S, IN_FLIGHT, Outbox, Pacer
 from bot.service import Service
 from domain.errors import ChannelDown, ConfigError, OutcomeUnknown, Rejected, ResidentGone, Throttled
 from domain.messages import Button, Outbound
@@ -255,15 +255,21 @@ async def test_outbox__closing__what_never_left_is_ready_again(
     assert sum(found.values()) == 50
 
 
-async def test_outbox__collected_by_its_page__is_sent(database: Database, vault: Vault) -> None:
-    fill(database, vault, [1], channel="webchat", account="web")
-    with database.transaction() as tx:
-        ((resident,),) = rows_of(tx, "SELECT resident_id FROM outbox")
-        pending = stored.pending_for(tx, resident)
-        assert [msgspec.json.decode(body, type=Outbound).text for _, body in pending] == ["您好"]
-        stored.mark(tx, [row_id for row_id, _ in pending], NOW_MS)
-        assert stored.pending_for(tx, resident) == []
-        assert stored.counts_by_status(tx) == {"sent": 1}
+async def test_outbox__quiet__replies_go_and_pushes_wait_for_the_morning(
+    make_outbox: Make, database: Database, vault: Vault
+) -> None:
+    box, sender, _time = make_outbox()
+    quiet = True
+    box.quiet = lambda at_ms: quiet and at_ms > NOW_MS
+    fill(database, vault, [1, 2], kind="push")
+    fill(database, vault, [3])
+    await box.drain()
+    assert [address for _, address, _ in sender.sent] == ["3"]
+    assert await box._round() == IDLE_S, "what waits for the morning must not keep the loop busy"
+    quiet = False
+    await box.drain()
+    assert sorted(address for _, address, _ in sender.sent) == ["1", "2", "3"]
+    await box.close()
 
 
 def rows_of(tx: Any, query: str) -> list[tuple[Any, ...]]:
