@@ -10,6 +10,7 @@
     └── SendError        a channel could not deliver
         ├── Throttled        later, after `retry_after_s`
         ├── ChannelDown      later
+        ├── OutcomeUnknown   it may have arrived: replies are not repeated, invitations are
         ├── ResidentGone     never: blocked, deleted, moved away
         └── Rejected         never: the platform refuses this message
 

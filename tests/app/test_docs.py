@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,22 @@ from app.cli import cli
 from app.settings import FIELDS, PREFIX
 
 ROOT = Path(__file__).parents[2]
+PAGES = sorted(str(page.relative_to(ROOT)) for page in [*ROOT.glob("d*/*.md"), *ROOT.glob("docs/adr/*.md")])
 
 
 def test_operations__every_setting__is_listed() -> None:
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     assert [name for name in FIELDS if PREFIX + name.upper() not in page] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md", *PAGES])
+def test_page__every_path_it_names__is_there(page: str) -> None:
+    file = ROOT / page
+    text = file.read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
+    named = re.findall(r"`((?:app|web|bot|surveys|planning|nlp|storage|domain|docs|deploy)/[\w./-]*)`", text)
+    missing = [path for path in links if not (file.parent / path).exists()]
+    assert missing + [path for path in named if not (ROOT / path).exists()] == []
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
