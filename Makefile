@@ -23,6 +23,7 @@ soak: $(READY)
 	$(BIN)/pytest tests/crash tests/storage --kills=$$((2000*$(SIZE))) --updates=$$((100000*$(SIZE))) --timeout=0
 
 bench: $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks.inbound
 
 # The pictures of the README, taken by the tests of the pages.
