@@ -21,6 +21,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     insert,
     or_,
     select,
@@ -494,9 +495,20 @@ def _insert(table: Table, dialect: str) -> Executable:
     if table not in REPLACING:
         return insert(table)
     statement = upsert(table, dialect)
+    if table is ANSWER:
+        # by a forged button anybody can start a survey: only who was invited answers
+        statement = statement.from_select(table.columns.keys(), _answer_of_invited())
     keys = _key_names(table)
     others = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
     return cast(Executable, statement.on_conflict_do_update(index_elements=keys, set_=others))
+
+
+def _answer_of_invited() -> Select[Any]:
+    values = [bindparam(column.name, type_=column.type) for column in ANSWER.columns]
+    invited = exists().where(
+        INVITATION.c.campaign_id == bindparam("campaign_id"), INVITATION.c.resident_id == bindparam("resident_id")
+    )
+    return select(*values).where(invited)
 
 
 def _update(table: Table, columns: tuple[str, ...]) -> Executable:

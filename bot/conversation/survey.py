@@ -92,9 +92,9 @@ def pressed(dialogue: Dialogue, rest: str, context: Context) -> Step:
     """A button of an invitation or of a question, perhaps pressed long after."""
     campaign, _, rest = rest.partition(":")
     question_id, _, value = rest.partition(":")
-    if not (campaign.isascii() and campaign.isdigit() and len(campaign) < 20):
+    campaign_id = int(campaign) if campaign.isascii() and campaign.isdigit() and len(campaign) < 20 else 0
+    if not 0 < campaign_id < 2**63:  # what a database's id can be
         return dialogue, (say(context, "button.stale"),)
-    campaign_id = int(campaign)
     if question_id in ("@start", "@later", "@off"):
         return _invitation_pressed(dialogue, campaign_id, question_id, value, context)
     stage = dialogue.stage

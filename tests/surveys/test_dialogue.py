@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from bot.conversation.state import AskCommunity, Idle
+from bot.service import ALL, Received
 from domain.catalogue import load_catalogue
 from storage.database import Database
 from tests.builders import COMMUNITY, an_inbound
@@ -294,6 +295,28 @@ def test_start__uninvited__is_not_among_the_invited(talk: Talk) -> None:
     talk.do(button=f"sv:{campaign}:@start:resident_form")
     talk.say("1")
     assert talk.rows("SELECT * FROM invitation") == []
+
+
+@pytest.mark.parametrize("campaign", ["12345", "9223372036854775807", "9223372036854775808", "9999999999999999999"])
+def test_start__of_a_campaign_that_never_was__writes_no_answer_and_fails_nobody(
+    talk_on: Callable[[Database], Talk], database: Database, campaign: str
+) -> None:
+    talk = talk_on(database)
+    other = Talk(talk.service, user="u2")
+    batch = [
+        Received(an_inbound(button=f"sv:{campaign}:@start:resident_form", user="u1", channel="webchat"), ALL),
+        Received(an_inbound(button=f"sv:{campaign}:@later", user="u2", channel="webchat"), ALL),
+    ]
+    assert not any(handled.failed for handled in talk.service.handle_many(batch, talk.now_ms))
+    batch = [Received(an_inbound("1", user=user, channel="webchat"), ALL) for user in (talk.user, other.user)]
+    with database.transaction() as tx:
+        before = tx.exec_driver_sql("SELECT count(*) FROM answer").scalar()
+    calls = []
+    alone = talk.service._alone
+    talk.service._alone = lambda *given: (calls.append(1), alone(*given))[1]  # type: ignore[method-assign]
+    assert not any(handled.failed for handled in talk.service.handle_many(batch, talk.now_ms))
+    assert calls == [], "the whole batch was done again"
+    assert talk.row("SELECT count(*) FROM answer") == before == 0
 
 
 def test_answer__delivered_twice__counts_once(talk: Talk) -> None:
