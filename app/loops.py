@@ -16,6 +16,7 @@ from bot.channels.telegram import LazySender, poll, register_webhook
 from bot.gateway import now_ms
 from bot.outbox import Outbox
 from storage import outbox, retention, slots
+from storage.database import is_outage
 
 TICK_S = 5
 MINUTE_MS = 60 * 1000
@@ -62,9 +63,11 @@ async def ticks(app: App) -> None:
             now = now_ms()
             await app.gateway.run(lambda: app.service.retry_failed(now))
             await app.gateway.run(lambda: campaigns.tick(app.service, app.settings, owner, now))
-            await app.gateway.run(lambda: keep_house(app, owner, now))
+            if await app.gateway.run(lambda: keep_house(app, owner, now)):
+                app.gateway.failing = False  # it wrote, whether or not residents do
             app.gateway.on_queued()
         except Exception as exc:
+            app.gateway.failing = app.gateway.failing or is_outage(exc)
             log.error("tick.failed", extra={"fault": type(exc).__name__}, exc_info=True)
 
     scheduler.add_job(tick, "interval", seconds=TICK_S, max_instances=1, coalesce=True)

@@ -38,7 +38,11 @@ class _Collector:
 
 
 def render_metrics(gateway: Gateway, reading: Database) -> bytes:
-    """The page Prometheus reads (text exposition format 0.0.4)."""
+    """The page Prometheus reads (text exposition format 0.0.4). Reads the database: not for the event loop.
+
+    Raises:
+        SQLAlchemyError: the database does not answer.
+    """
     registry = CollectorRegistry()
     registry.register(_Collector(gateway, reading))
     return generate_latest(registry)

@@ -8,10 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import hmac
+import json
 import logging
 import os
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import uvicorn
 
@@ -20,6 +23,7 @@ from app.loops import TELEGRAM_PATH, loops
 from app.wiring import App, open_reading
 from bot.channels.telegram import LazySender, webhook
 from bot.channels.webchat import Hub
+from bot.gateway import MAX_WAITING
 from domain.errors import AppError, ConfigError
 from storage.database import Database
 
@@ -29,6 +33,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 GC_THRESHOLD = (20_000, 20, 50)  #: messages leave no cycles behind; the default walks the young ones 30 times as often
+LOOK_S = 5.0  #: within this time the database and the writer answer, or are at fault
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -48,6 +54,8 @@ class Root:
         }
         self._pages: Asgi | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._dead: set[str] = set()
+        self._looking = ThreadPoolExecutor(1, thread_name_prefix="looking")
         settings = app.settings
         if settings.telegram_mode != "off" and settings.telegram_token is not None:
             token = settings.telegram_token.get_secret_value()
@@ -94,19 +102,47 @@ class Root:
         )
 
     async def _healthz(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        """200 while the database answers and the queue moves, else 503."""
-        try:
-            with self.reading.transaction() as tx:
-                tx.exec_driver_sql("SELECT 1")
-            status, body = 200, b'{"status":"ok"}'
-        except Exception:
-            status, body = 503, b'{"status":"database"}'
-        await respond(send, status, body, b"application/json")
+        """200 while messages can be taken and kept; else 503 with what is at fault.
 
-    async def _metrics(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        `faults`: "database" (does not answer), "writer" (cannot write, or stands still), "queue" (full),
+        "loop:NAME" (has died).
+        """
+        gateway = self.app.gateway
+        faults = [f"loop:{name}" for name in sorted(self._dead)]
+        if gateway.waiting >= MAX_WAITING:
+            faults.append("queue")
+        if gateway.failing or not await _in_time(gateway.run(lambda: None)):
+            faults.append("writer")
+        if not await _in_time(self._look(lambda: _answers(self.reading))):
+            faults.append("database")
+        body = json.dumps({"status": "failing" if faults else "ok", "faults": faults}).encode()
+        await respond(send, 503 if faults else 200, body, b"application/json")
+
+    async def _metrics(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """For this machine, and for whoever has the planners' token; 503 while the database does not answer."""
         from app.metrics import render_metrics
 
-        await respond(send, 200, render_metrics(self.app.gateway, self.reading), b"text/plain; version=0.0.4")
+        if not self._may_measure(scope):
+            await respond(send, 404, b"", b"text/plain")
+            return
+        try:
+            async with asyncio.timeout(LOOK_S):
+                page = await self._look(lambda: render_metrics(self.app.gateway, self.reading))
+        except Exception:
+            await respond(send, 503, b"", b"text/plain")
+            return
+        await respond(send, 200, page, b"text/plain; version=0.0.4")
+
+    def _may_measure(self, scope: Scope) -> bool:
+        if (scope.get("client") or ("", 0))[0] in control.LOOPBACK:
+            return True
+        token = self.app.settings.planner_token
+        given = dict(scope["headers"]).get(b"authorization", b"")
+        return token is not None and hmac.compare_digest(given, f"Bearer {token.get_secret_value()}".encode())
+
+    async def _look(self, work: Callable[[], T]) -> T:
+        """Reads beside the event loop, one at a time: a database that hangs takes no more than one thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._looking, work)
 
     # life
 
@@ -138,6 +174,7 @@ class Root:
             except asyncio.CancelledError:
                 raise
             except Exception as exc:
+                self._dead.add(name)
                 log.error("loop.died", extra={"loop": name, "fault": type(exc).__name__}, exc_info=True)
 
         self._tasks.append(asyncio.create_task(guarded(), name=name))
@@ -150,6 +187,22 @@ class Root:
             with contextlib.suppress(Exception):
                 await close()
         await self.app.gateway.close()
+        self._looking.shutdown(wait=False, cancel_futures=True)
+
+
+def _answers(reading: Database) -> None:
+    with reading.transaction() as tx:
+        tx.exec_driver_sql("SELECT 1")
+
+
+async def _in_time(work: Awaitable[object]) -> bool:
+    """Whether it ends well within `LOOK_S`."""
+    try:
+        async with asyncio.timeout(LOOK_S):
+            await work
+    except Exception:
+        return False
+    return True
 
 
 async def respond(send: Send, status: int, body: bytes, content_type: bytes) -> None:

@@ -37,6 +37,7 @@ class Gateway:
         self.messages = 0
         self.repeats = 0
         self.failures = 0
+        self.failing = False  #: the last thing written could not be written
         self.on_queued: Callable[[], None] = lambda: None  #: wakes the outbox
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._waiting: deque[tuple[Received, asyncio.Future[Handled]]] = deque()
@@ -75,12 +76,14 @@ class Gateway:
                 try:
                     results = await loop.run_in_executor(self._writer, self.service.handle_many, received, self.clock())
                 except Exception as exc:
+                    self.failing = True
                     for _, future in batch:
                         if not future.done():
                             refusal = Busy("gateway.database")
                             refusal.__cause__ = exc
                             future.set_exception(refusal)
                     continue
+                self.failing = False
                 self.batches += 1
                 self.messages += len(batch)
                 for (_, future), result in zip(batch, results, strict=True):
