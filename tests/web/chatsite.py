@@ -1,11 +1,8 @@
-"""A real chat site on loopback for tests: uvicorn in a thread, SQLite, a reader of few words."""
+"""A real chat site on loopback for tests, and what a visitor of it does."""
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,13 +13,11 @@ import msgspec
 import uvicorn
 from sqlalchemy import insert, select
 
-from bot.channels.webchat import Hub
-from bot.gateway import Gateway
 from bot.service import Service
 from domain.messages import Button, Outbound
 from storage.book import IDENTITY, OUTBOX
 from storage.ids import new_id
-from web.app import build
+from tests.serving import serving
 from web.services import Services
 
 
@@ -46,32 +41,13 @@ class Site:
 @contextmanager
 def a_site(service: Service, *, demo: bool = False, secure_cookies: bool = False) -> Iterator[Site]:
     """Serves until the block ends."""
-    hub, gateway = Hub(), Gateway(service)
-    reading = service.database.reader()
-    services = Services(gateway, reading, service.vault, service.world, hub, demo, None, secure_cookies)
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(build(services), log_level="warning", timeout_graceful_shutdown=1, lifespan="off")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 10
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.01)
-    site = Site(f"http://127.0.0.1:{listener.getsockname()[1]}", services, service, server)
-    try:
-        yield site
-    finally:
-        for client in site.clients:
-            client.close()
-        server.servers[0].get_loop().call_soon_threadsafe(hub.close)  # as a stopping process does
-        server.should_exit = True
-        thread.join(10)
-        listener.close()
-        closing = threading.Thread(target=lambda: asyncio.run(gateway.close()))  # a browser's loop may run in this one
-        closing.start()
-        closing.join()
-        reading.close()
+    with serving(service, demo=demo, secure_cookies=secure_cookies) as served:
+        site = Site(served.url, served.services, service, served.server)
+        try:
+            yield site
+        finally:
+            for client in site.clients:
+                client.close()
 
 
 def say(client: httpx.Client, **what: str) -> httpx.Response:

@@ -14,6 +14,7 @@ from storage import meta
 from storage.database import Database
 from tests.planning.rows import Rows, a_town, fill
 from tests.planning.site import a_planner_site
+from tests.web.conftest import PATIENCE_MS
 
 HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
 WATCH = "window.broken = []; document.addEventListener('securitypolicyviolation', e => broken.push(e.blockedURI));"
@@ -38,7 +39,7 @@ def a_page(browser: Browser, url: str, width: int, *, scripts: bool = True) -> t
         viewport={"width": width, "height": 900}, java_script_enabled=scripts, accept_downloads=True
     )
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE_MS)
     page.add_init_script(WATCH)
     page.on("request", lambda request: None if request.url.startswith((url, "data:")) else wrong.append(request.url))
     page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
