@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable
 
 from app.settings import Settings, load_settings
-from app.wiring import build_world, open_reading
+from app.wiring import build_world, open_reading, open_vault
 from domain.errors import AppError
 from domain.texts import Texts
 from storage import meta
 from storage.recount import differences
-from storage.vault import Vault, load_key
 
 CJK_FONT = "Noto Sans CJK SC:lang=zh-cn"
 EARLIEST = 1_760_000_000  #: October 2025: a clock before it is wrong
@@ -84,9 +83,7 @@ def _catalogue(settings: Settings, texts: Texts) -> str:
 def _database(settings: Settings) -> str:
     reading = open_reading(settings)
     try:
-        vault = Vault(
-            load_key(settings.secret_key.get_secret_value() if settings.secret_key else None, settings.data_dir)
-        )
+        vault = open_vault(settings, may_make=False)
         with reading.transaction() as tx:
             stored = meta.read(tx, meta.VAULT_CHECK)
             if stored is not None and stored != vault.check:

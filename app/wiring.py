@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from app.settings import Settings
@@ -16,7 +18,7 @@ from domain.errors import ConfigError
 from domain.texts import Texts, load_texts
 from nlp.reader import Reader, model_version
 from storage import areas, meta, models
-from storage.database import Database
+from storage.database import Database, is_outage
 from storage.migrate import is_current, upgrade
 from storage.vault import Vault, load_key
 from surveys.definition import load_surveys
@@ -63,15 +65,30 @@ def open_database(settings: Settings, purpose: str) -> tuple[Database, Vault]:
     """The database for writing, at the newest tables, with the city's areas and the right key.
 
     Raises:
-        ConfigError: locked, unreachable, wrong key, another city.
+        ConfigError: locked, unreachable, key lost or wrong, another city.
     """
-    vault = Vault(load_key(settings.secret_key.get_secret_value() if settings.secret_key else None, settings.data_dir))
     database = Database(settings.url, purpose=purpose)
-    upgrade(database)
-    with database.transaction() as tx:
-        meta.check_vault(tx, vault)
-        areas.sync(tx, load_city(settings.city))
+    try:
+        with _reachable(database):
+            upgrade(database)
+            with database.transaction() as tx:
+                vault = open_vault(settings, may_make=meta.read(tx, meta.VAULT_CHECK) is None)
+                meta.check_vault(tx, vault)
+                areas.sync(tx, load_city(settings.city))
+    except BaseException:
+        database.close()
+        raise
     return database, vault
+
+
+def open_vault(settings: Settings, *, may_make: bool) -> Vault:
+    """The vault with the installation's key.
+
+    Raises:
+        ConfigError: the key is malformed, or lost (`storage.vault.load_key`).
+    """
+    configured = settings.secret_key.get_secret_value() if settings.secret_key else None
+    return Vault(load_key(configured, settings.data_dir, may_make=may_make))
 
 
 def open_reading(settings: Settings) -> Database:
@@ -79,13 +96,23 @@ def open_reading(settings: Settings) -> Database:
 
     Raises:
         ConfigError("database.missing"): `buqi migrate` was never run.
+        ConfigError("database.unreachable")
     """
     reading = Database(settings.url, read_only=True)
-    if reading.dialect == "sqlite" and not (settings.data_dir / "buqi.db").exists() and settings.database_url is None:
-        raise ConfigError("database.missing")
-    if not is_current(reading):
-        raise ConfigError("database.missing")
+    with _reachable(reading):
+        if not is_current(reading):
+            raise ConfigError("database.missing")
     return reading
+
+
+@contextmanager
+def _reachable(database: Database) -> Iterator[None]:
+    try:
+        yield
+    except Exception as exc:
+        if is_outage(exc):
+            raise ConfigError("database.unreachable", url=database.url.render_as_string(hide_password=True)) from exc
+        raise
 
 
 def open_reader(settings: Settings) -> Reader:

@@ -10,8 +10,10 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
@@ -43,6 +45,7 @@ class Database:
         Raises:
             ConfigError("database.url"): not a URL SQLAlchemy understands, or neither SQLite nor PostgreSQL.
             ConfigError("database.locked"): another process writes to this SQLite file.
+            ConfigError("database.missing"): `read_only`, and there is no such SQLite file; none is made.
         """
         try:
             self.url = make_url(url)
@@ -53,19 +56,27 @@ class Database:
             raise ConfigError("database.url", url=self.dialect)
         self._lock: IO[str] | None = None
         if self.dialect == "sqlite":
-            path = Path(self.url.database or "")
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path = Path(self.url.database or "").absolute()
             if not read_only:
+                path.parent.mkdir(parents=True, exist_ok=True)
                 self._lock = take_lock(path, purpose)
+            elif not path.exists():
+                raise ConfigError("database.missing")
             # one connection for ever: the writer thread's; readers come one by one
             self.engine = create_engine(
                 self.url,
                 poolclass=NullPool if read_only else StaticPool,
-                connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
+                creator=partial(_connect, path, read_only),
+                hide_parameters=True,
             )
             _sqlite(self.engine, synchronous, read_only, checkpoint_pages)
         else:
-            self.engine = create_engine(self.url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+            self.engine = create_engine(
+                self.url.set(drivername="postgresql+psycopg"),
+                pool_pre_ping=True,
+                hide_parameters=True,
+                execution_options={"postgresql_readonly": read_only},
+            )
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -83,6 +94,16 @@ class Database:
     def reader(self) -> Database:
         """A second, read-only view: for pages and exports beside the writer."""
         return Database(self.url.render_as_string(hide_password=False), read_only=True)
+
+
+def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
+    """A reader makes no database. It leaves no log behind either: the last reader of an idle file may tidy up."""
+    mode = "rwc"
+    if read_only:
+        mode = "ro" if path.with_name(path.name + "-wal").exists() else "rw"  # `query_only` in both
+    return sqlite3.connect(
+        f"file:{quote(str(path))}?mode={mode}", uri=True, check_same_thread=False, timeout=BUSY_TIMEOUT_MS / 1000
+    )
 
 
 def _sqlite(engine: Engine, synchronous: str, read_only: bool, checkpoint_pages: int) -> None:

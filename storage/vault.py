@@ -49,15 +49,18 @@ class Vault:
         return plain.decode("utf-8", "surrogatepass")
 
 
-def load_key(configured: str | None, data_dir: Path) -> bytes:
+def load_key(configured: str | None, data_dir: Path, *, may_make: bool) -> bytes:
     """The installation's key: from the environment, else from `secret.key`, made at first use (mode 0600).
 
     Raises:
+        ConfigError("vault.lost"): there is none, and `may_make` is false: a database was sealed with it already.
         ConfigError("vault.format"): not 32 bytes of base64.
     """
     path = data_dir / "secret.key"
     if configured is None:
         if not path.exists():
+            if not may_make:
+                raise ConfigError("vault.lost", file=str(path))
             data_dir.mkdir(parents=True, exist_ok=True)
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w") as file:

@@ -66,6 +66,7 @@ def test_database__second_writer_on_one_file__is_refused_and_told_who_holds_it(t
         assert refused.value.code == "database.locked"
         assert refused.value.params["pid"] == holder.pid
         assert refused.value.params["purpose"] == "serve"
+        (tmp_path / "one.db").touch()
         Database(url, read_only=True).close()
         holder.kill()
     Database(url).close()
