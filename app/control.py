@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import logging
 import os
 import secrets
 from collections.abc import Awaitable, Callable
@@ -21,19 +22,21 @@ from domain.errors import AppError, ConfigError, InputError
 PATH = "/control"
 FILE = "control.json"
 LOOPBACK = ("127.0.0.1", "::1")
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  #: listening there includes here
 MAX_BODY = 64 * 1024
 TIMEOUT_S = 60
 
+log = logging.getLogger(__name__)
 _token = secrets.token_urlsafe(24)
 
 
-def announce(data_dir: Path, port: int) -> None:
+def announce(data_dir: Path, host: str, port: int) -> None:
     """Tells commands on this machine where the server listens (mode 0600)."""
     path = data_dir / FILE
     path.unlink(missing_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w") as file:
-        json.dump({"port": port, "token": _token, "pid": os.getpid()}, file)
+        json.dump({"host": EVERYWHERE.get(host, host), "port": port, "token": _token, "pid": os.getpid()}, file)
 
 
 def forget(data_dir: Path) -> None:
@@ -62,18 +65,18 @@ def run(settings: Any, command: str, arguments: dict[str, Any]) -> dict[str, Any
 def _ask_server(data_dir: Path, command: str, arguments: dict[str, Any], locked: ConfigError) -> dict[str, Any]:
     import httpx
 
-    where = json.loads((data_dir / FILE).read_text())
     try:
+        where = json.loads((data_dir / FILE).read_text())
         answer = httpx.post(
-            f"http://127.0.0.1:{where['port']}{PATH}",
+            str(httpx.URL(scheme="http", host=where["host"], port=where["port"], path=PATH)),
             json={"command": command, "arguments": arguments},
             headers={"Authorization": f"Bearer {where['token']}"},
             timeout=TIMEOUT_S,
             trust_env=False,
         )
-    except httpx.HTTPError as exc:
+        body = answer.json()
+    except (httpx.HTTPError, OSError, ValueError, KeyError) as exc:  # it is going, or it is not ours
         raise locked from exc
-    body = answer.json()
     if answer.status_code != 200:
         raise InputError(body["error"], **body["params"])
     return dict(body)
@@ -89,8 +92,9 @@ def endpoint(app: App) -> Callable[..., Awaitable[None]]:
             await respond(send, status, json.dumps(body, default=str).encode(), b"application/json")
 
         given = dict(scope["headers"]).get(b"authorization", b"")
-        client = (scope.get("client") or ("", 0))[0]
-        if client not in LOOPBACK or not hmac.compare_digest(given, f"Bearer {_token}".encode()):
+        client, server = ((scope.get(end) or ("", 0))[0] for end in ("client", "server"))
+        # who calls from the very address that is called is on this machine
+        if (client not in LOOPBACK and client != server) or not hmac.compare_digest(given, f"Bearer {_token}".encode()):
             await answer(404, {"error": "not_found", "params": {}})
             return
         body = b""
@@ -101,12 +105,19 @@ def endpoint(app: App) -> Callable[..., Awaitable[None]]:
                 break
         try:
             order = json.loads(body)
-            work = COMMANDS[order["command"]]
-            tools = Tools.of(app.settings, app.database, app.vault)
-            await answer(200, await app.gateway.run(lambda: work(tools, order["arguments"])))
-        except AppError as exc:
-            await answer(400, {"error": exc.code, "params": exc.params})
+            work, arguments = COMMANDS[order["command"]], dict(order["arguments"])
         except (ValueError, KeyError, TypeError):
             await answer(400, {"error": "command.malformed", "params": {}})
+            return
+        try:
+            tools = Tools.of(app.settings, app.database, app.vault)
+            result = await app.gateway.run(lambda: work(tools, arguments))
+        except AppError as exc:
+            await answer(400, {"error": exc.code, "params": exc.params})
+        except Exception as exc:
+            log.error("control.failed", extra={"fault": type(exc).__name__}, exc_info=True)
+            await answer(500, {"error": "command.failed", "params": {"fault": type(exc).__name__}})
+        else:
+            await answer(200, result)
 
     return control

@@ -256,8 +256,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[Any] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            port = self.servers[0].sockets[0].getsockname()[1]
-            control.announce(self._app.settings.data_dir, port)
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            control.announce(self._app.settings.data_dir, host, port)
             log.info("serve.ready", extra={"port": port, "pid": os.getpid()})
             self._on_ready(port)
 
