@@ -185,7 +185,7 @@ def _sink(path: Path) -> Any:
 @cli.command()
 def replay(file: Annotated[Path, typer.Argument(help="JSON lines {channel, resident, community, at, text}.")]) -> None:
     """Send a file of messages through the whole pipeline; prints what was counted."""
-    from app.demo import replay_file
+    from app.replay import replay_file
 
     settings = own_settings()
     if not file.is_file():
@@ -219,7 +219,7 @@ def demand(
     until: Annotated[str | None, typer.Option(help="Last day, inclusive.")] = None,
 ) -> None:
     """Demand by community and facility, with its dictionary and quality sheets."""
-    from app.demo import export_demand
+    from app.exports import export_demand
 
     settings = own_settings()
     path = export_demand(settings, out, format, area, since, until)
@@ -251,7 +251,7 @@ def results(
     format: Annotated[str, typer.Option("--format", "-f", help="xlsx or csv.")] = "xlsx",
 ) -> None:
     """Write a survey's answers: one row per respondent, and the counts."""
-    from app.demo import export_results
+    from app.exports import export_results
 
     path = export_results(own_settings(), name, out, format)
     print(own_texts()("cli.written", file=path))

@@ -11,7 +11,6 @@ from app.wiring import build_world
 from bot import campaigns
 from bot.conversation.context import World
 from bot.gateway import now_ms
-from domain.errors import InputError
 from storage import staff
 from storage.database import Database
 from storage.vault import Vault
@@ -32,20 +31,9 @@ class Tools:
         return cls(settings, build_world(settings), database, vault)
 
 
-def known_area(world: World, code: str) -> str:
-    """The code, if there is such an area.
-
-    Raises:
-        InputError("area.unknown"): lists the codes there are.
-    """
-    if code not in world.city.tree:
-        raise InputError("area.unknown", area=code, known=", ".join(world.city.tree.by_code))
-    return code
-
-
 def staff_invite(tools: Tools, arguments: dict[str, Any]) -> dict[str, Any]:
     """A one-time code for a worker of one area."""
-    area = known_area(tools.world, arguments["area"])
+    area = tools.world.city.tree.check(arguments["area"])
     with tools.database.transaction() as tx:
         code = staff.create_invite(tx, arguments["role"], area, now_ms())
     return {"code": code, "area": area, "role": arguments["role"]}
@@ -53,7 +41,7 @@ def staff_invite(tools: Tools, arguments: dict[str, Any]) -> dict[str, Any]:
 
 def survey_push(tools: Tools, arguments: dict[str, Any]) -> dict[str, Any]:
     """One campaign: a survey to the residents of an area."""
-    area = known_area(tools.world, arguments["area"])
+    area = tools.world.city.tree.check(arguments["area"])
     return dict(campaigns.push(tools.database, tools.world, arguments["survey"], area, arguments.get("at"), now_ms()))
 
 

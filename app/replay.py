@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,15 +17,23 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
+from app.wiring import App, open_reading
 from bot.conversation.context import World
-from bot.gateway import Gateway
+from bot.gateway import Gateway, now_ms
 from bot.service import ALL
 from domain.errors import InputError
 from domain.messages import Inbound
+from domain.texts import Texts
+from planning.demand import DemandQuery
+from planning.reading import read_demand
 
 ACCOUNT = "replay"
 CHUNK = 512
+TOP = 12  #: facilities of the printed table
 CHANNELS = ("telegram", "webchat", "console", "wechat", "wecom")
 
 
@@ -124,3 +133,67 @@ async def replay(
                 result.failed += handled.failed
         on_progress(sum(event.text is not None for event in chunk))
     return result
+
+
+def replay_file(app: App, file: Path, texts: Texts) -> Replayed:
+    """Replays a file with a progress bar, then prints the demand it made."""
+    faults = 0
+
+    def tell(line: int, fault: str) -> None:
+        nonlocal faults
+        faults += 1
+        print(texts("error.line.broken", line=line, fault=fault), file=sys.stderr)
+
+    lines = read_lines(file, app.world, tell)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    with bar:
+        task = bar.add_task(texts("replay.reading"), total=len(lines))
+        result = asyncio.run(replay(app.gateway, lines, lambda done: bar.advance(task, done)))
+    result.faults = faults
+    print(
+        texts(
+            "replay.done",
+            messages=result.messages,
+            residents=len({(line.channel, line.resident) for line, _ in lines}),
+            repeats=result.repeats,
+            failed=result.failed,
+            faults=result.faults,
+        )
+    )
+    print_demand(app, texts)
+    return result
+
+
+def print_demand(app: App, texts: Texts) -> None:
+    """The facilities most asked for, as a table in the terminal."""
+    city, catalogue = app.world.city, app.world.catalogue
+    reading = open_reading(app.settings)
+    try:
+        with reading.transaction() as tx:
+            rows = read_demand(tx, DemandQuery.parse({}, city, catalogue), city, catalogue, now_ms()).rows
+    finally:
+        reading.close()
+    voices: dict[str, list[int]] = {}
+    for row in rows:
+        cell = voices.setdefault(row.leaf, [0, 0, 0, 0])
+        cell[0] += row.voices
+        cell[1] += row.needs
+        cell[2] += 1 if row.voices else 0
+        cell[3] += row.objections
+    table = Table(title=texts("replay.table"))
+    for key in ("facility", "voices", "needs", "communities", "objections"):
+        table.add_column(texts(f"replay.column.{key}"), justify="left" if key == "facility" else "right")
+    ranked = sorted(voices.items(), key=lambda item: (-item[1][0], item[0]))
+    for leaf, cell in ranked[:TOP]:
+        table.add_row(app.world.catalogue.leaf_name(leaf, texts.language), *map(str, cell))
+    rest = [sum(cell[i] for _, cell in ranked[TOP:]) for i in (0, 1)]
+    table.add_row(texts("replay.rest", count=max(len(ranked) - TOP, 0)), str(rest[0]), str(rest[1]), "", "")
+    total = [sum(cell[i] for cell in voices.values()) for i in (0, 1)]
+    table.add_row(texts("replay.total"), str(total[0]), str(total[1]), "", "", style="bold")
+    Console().print(table)

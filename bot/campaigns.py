@@ -47,14 +47,13 @@ def push(database: Database, world: World, survey: str, area: str, at: str | Non
     Returns survey, area, recipients (residents who could be invited now), at (city time) and the campaign's id.
 
     Raises:
-        InputError("survey.unknown"), InputError("survey.unknown_area"): says which there are.
+        InputError("survey.unknown"), InputError("area.unknown"): says which there are.
         InputError("survey.bad_time"), InputError("survey.past_time"): `at` is no time, or is over.
         InputError("survey.nobody"): the campaign should start now and there is nobody to invite.
     """
     if survey not in world.surveys:
         raise InputError("survey.unknown", name=survey[:40], known="、".join(world.surveys))
-    if area not in world.city.tree:
-        raise InputError("survey.unknown_area", area=area[:40], known="、".join(world.city.tree.by_code))
+    world.city.tree.check(area)
     zone = ZoneInfo(world.city.timezone)
     at_ms = parse_time(at, zone, now_ms)
     with database.transaction() as tx:

@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from domain.errors import InputError
+
 Kind = Literal["city", "district", "street", "community"]
 
 
@@ -31,6 +33,17 @@ class AreaTree:
         self._children: dict[str | None, list[str]] = {}
         for area in self.by_code.values():
             self._children.setdefault(area.parent, []).append(area.code)
+
+    def check(self, code: str) -> str:
+        """The code, if there is such an area.
+
+        Raises:
+            InputError("area.unknown"): lists the codes there are.
+        """
+        if code not in self.by_code:
+            shown = "".join(char for char in code[:40] if char.isprintable())
+            raise InputError("area.unknown", area=shown, known="、".join(self.by_code))
+        return code
 
     def __contains__(self, code: str) -> bool:
         return code in self.by_code

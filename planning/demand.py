@@ -33,13 +33,11 @@ class DemandQuery(msgspec.Struct, frozen=True):
         """The selection asked for by query parameters or options; empty and absent mean the same.
 
         Raises:
-            InputError("planning.area_unknown"), ("planning.date"), ("planning.period"), ("planning.group_unknown"),
+            InputError("area.unknown"), ("planning.date"), ("planning.period"), ("planning.group_unknown"),
             ("planning.leaf_unknown"), ("planning.leaf_group"): what was given, and what can be given.
         """
         wanted = {name: (given.get(name) or "").strip() or None for name in PARAMETERS}
-        area = wanted["area"] or next(found.code for found in city.areas if found.kind == "city")
-        if area not in city.tree:
-            raise InputError("planning.area_unknown", area=_shown(area))
+        area = city.tree.check(wanted["area"] or next(found.code for found in city.areas if found.kind == "city"))
         since, until = (_day(name, wanted[name]) for name in ("since", "until"))
         if since and until and since > until:
             raise InputError("planning.period", since=since, until=until)

@@ -14,7 +14,7 @@ from planning.demand import Demand, DemandQuery
 from planning.notes import facility_text
 from planning.quality import quality_lines
 from planning.reading import read_demand
-from planning.tables import FORMATS, whole
+from planning.tables import FORMATS, check_format, whole
 from planning.workbook import write_workbook
 from storage import demand as rows
 from storage.database import Database
@@ -43,8 +43,7 @@ def write_demand(
         InputError("planning.format"): another format.
         InputError("planning.out"): `out` cannot be written.
     """
-    if fmt not in FORMATS:
-        raise InputError("planning.format", format=fmt[:20], known=", ".join(FORMATS))
+    check_format(fmt)
     with rows.snapshot(database) as tx:
         demand = read_demand(tx, query, city, catalogue, made_ms)
         words = Words(city, catalogue, load_texts(language), demand.demo)

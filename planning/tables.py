@@ -38,6 +38,16 @@ class PlainTable(Protocol):
         ...
 
 
+def check_format(format: str) -> None:
+    """Refuses what nobody can write.
+
+    Raises:
+        InputError("planning.format"): neither `xlsx` nor `csv`.
+    """
+    if format not in FORMATS:
+        raise InputError("planning.format", format=format[:20], known=", ".join(FORMATS))
+
+
 def write_tables(
     tables: Sequence[PlainTable], format: str, out: Path, *, language: str = "zh", demo: bool = False
 ) -> Path:
@@ -49,8 +59,7 @@ def write_tables(
         InputError("planning.format"): neither `xlsx` nor `csv`.
         OSError: a file cannot be written.
     """
-    if format not in FORMATS:
-        raise InputError("planning.format", format=format[:20], known=", ".join(FORMATS))
+    check_format(format)
     texts = load_texts(language)
     if format == "xlsx":
         whole(out, lambda part: _workbook(part, tables, texts, demo))

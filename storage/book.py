@@ -30,6 +30,7 @@ from sqlalchemy import (
 
 from storage import tables as t
 from storage.compiled import look_up, write_many
+from storage.declare import table_of
 from storage.upsert import upsert
 
 WINDOW_MS = 30 * 24 * 3600 * 1000  #: a resident's repeats about one facility within 30 days are one voice
@@ -37,17 +38,11 @@ WINDOW_MS = 30 * 24 * 3600 * 1000  #: a resident's repeats about one facility wi
 Row = dict[str, object]
 
 
-def _table(model: type[t.Base]) -> Table:
-    table = model.__table__
-    assert isinstance(table, Table)
-    return table
-
-
-INBOX, RESIDENT, IDENTITY = _table(t.Inbox), _table(t.Resident), _table(t.Identity)
-CONVERSATION, MESSAGE, NEED, VOICE = _table(t.Conversation), _table(t.Message), _table(t.Need), _table(t.Voice)
-REMARK, LABEL, OUTBOX = _table(t.Remark), _table(t.Label), _table(t.Outbox)
-DEMAND, DEMAND_TOTAL = _table(t.Demand), _table(t.DemandTotal)
-INVITATION, ANSWER = _table(t.Invitation), _table(t.Answer)
+INBOX, RESIDENT, IDENTITY = table_of(t.Inbox), table_of(t.Resident), table_of(t.Identity)
+CONVERSATION, MESSAGE, NEED, VOICE = table_of(t.Conversation), table_of(t.Message), table_of(t.Need), table_of(t.Voice)
+REMARK, LABEL, OUTBOX = table_of(t.Remark), table_of(t.Label), table_of(t.Outbox)
+DEMAND, DEMAND_TOTAL = table_of(t.Demand), table_of(t.DemandTotal)
+INVITATION, ANSWER = table_of(t.Invitation), table_of(t.Answer)
 
 REMARK_COUNTER = {"objection": "objections", "fault_report": "faults", "service_complaint": "complaints"}
 

@@ -57,4 +57,11 @@ else:
         return Column(name, *parts, **{"nullable": optional} | options)
 
 
-__all__ = ["DeclarativeBase", "Mapped", "mapped_column"]
+def table_of(model: type[DeclarativeBase]) -> Table:
+    """The table of a class, for statements that name its columns at run time."""
+    table = model.__table__
+    assert isinstance(table, Table)
+    return table
+
+
+__all__ = ["DeclarativeBase", "Mapped", "mapped_column", "table_of"]

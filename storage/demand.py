@@ -12,17 +12,11 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, case, fun
 from domain.demand import Answered, Cell, Judged, NeedLine, Quality, Recount, Scope
 from storage import tables as t
 from storage.database import Database
+from storage.declare import table_of
 
-
-def _table(model: type[t.Base]) -> Table:
-    table = model.__table__
-    assert isinstance(table, Table)
-    return table
-
-
-INBOX, MESSAGE, IDENTITY, MODEL = (_table(model) for model in (t.Inbox, t.Message, t.Identity, t.ModelVersion))
-NEED, VOICE, REMARK = (_table(model) for model in (t.Need, t.Voice, t.Remark))
-DEMAND, TOTAL = (_table(model) for model in (t.Demand, t.DemandTotal))
+INBOX, MESSAGE, IDENTITY, MODEL = (table_of(model) for model in (t.Inbox, t.Message, t.Identity, t.ModelVersion))
+NEED, VOICE, REMARK = (table_of(model) for model in (t.Need, t.Voice, t.Remark))
+DEMAND, TOTAL = (table_of(model) for model in (t.Demand, t.DemandTotal))
 
 COUNTERS = ("voices", "needs", "objections", "faults", "complaints")
 REMARKS = {"objections": "objection", "faults": "fault_report", "complaints": "service_complaint"}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Table, delete
+from sqlalchemy import Connection, delete
 
 from storage import tables as t
+from storage.declare import table_of
 from storage.upsert import upsert
 
 KEEP_MS = 3600 * 1000  #: claimed slots older than this are forgotten; no two clocks are so far apart
 
-_table = t.Slot.__table__
-assert isinstance(_table, Table)
-SLOT: Table = _table
+SLOT = table_of(t.Slot)
 
 
 def claim(tx: Connection, job: str, slot: str, owner: str, now_ms: int) -> bool:

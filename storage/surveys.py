@@ -6,19 +6,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import Connection, Select, Table, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, exists, func, insert, or_, select, update
 
 from storage import tables as t
 from storage.book import ANSWER, IDENTITY, INVITATION, RESIDENT
+from storage.declare import table_of
 from storage.ids import new_id
 
 REST_MS = 14 * 24 * 3600 * 1000  #: nobody is invited twice within 14 days
 
-_campaign, _area = t.Campaign.__table__, t.Area.__table__
-assert isinstance(_campaign, Table)
-assert isinstance(_area, Table)
-CAMPAIGN: Table = _campaign
-AREA: Table = _area
+CAMPAIGN, AREA = table_of(t.Campaign), table_of(t.Area)
 
 
 @dataclass(frozen=True, slots=True)

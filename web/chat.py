@@ -27,6 +27,7 @@ from domain.messages import Outbound
 from domain.texts import Texts, load_texts
 from storage import webchat as rows
 from web.chatpump import Pump
+from web.language import language_of
 from web.limits import Buckets, TooLarge
 from web.services import Services
 
@@ -130,7 +131,7 @@ class Desk:
     async def say_by_form(self, request: Request) -> Response:
         """The same from a browser without scripts: back to the page, or the page with what is wrong and the text."""
         form = dict(parse_qsl((await read_body(request)).decode("utf-8", "replace"), max_num_fields=20))
-        here = f"/chat?lang={_language(request, self.services)}"
+        here = f"/chat?lang={language_of(request, self.services.language)}"
         said = "button" if "button" in form else "command" if "command" in form else "text"
         fields = {name: form[name] for name in ("id", said) if name in form}
         if said == "command" and "argument" in form:
@@ -207,7 +208,7 @@ class Desk:
 
     def texts(self, request: Request) -> Texts:
         """The sentences in the reader's language."""
-        return load_texts(_language(request, self.services))
+        return load_texts(language_of(request, self.services.language))
 
     def hand_out(self, response: Response, token: str) -> None:
         """Gives the session's cookie to our own page."""
@@ -293,10 +294,6 @@ async def read_body(request: Request) -> bytes:
         if len(body) > BODY_BYTES:
             raise TooLarge("chat.body", kib=BODY_BYTES // 1024)
     return bytes(body)
-
-
-def _language(request: Request, services: Services) -> str:
-    return "en" if request.query_params.get("lang", services.language) == "en" else "zh"
 
 
 def _json(value: object) -> Response:

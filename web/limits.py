@@ -15,7 +15,7 @@ class TooMany(Busy):
     status = 429
 
 
-class TooLarge(InputError):  # noqa: N818 - named like its equals
+class TooLarge(InputError):
     """More bytes than anything we take."""
 
     status = 413

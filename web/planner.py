@@ -15,6 +15,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
 from starlette.background import BackgroundTask
 
+from bot.gateway import now_ms
 from domain.errors import Busy, InputError, NotAllowed, NotFound
 from domain.texts import Texts, load_texts
 from planning.charts import charts
@@ -95,11 +96,6 @@ class Desk:
             )
         )
         return HTMLResponse(html, status, PRIVATE)
-
-
-def now_ms() -> int:
-    """Milliseconds since 1970 UTC."""
-    return time.time_ns() // 1_000_000
 
 
 def router(services: Services) -> APIRouter:

@@ -132,7 +132,7 @@ class Page:
         self.waiting.put_nowait(None)
 
 
-class PageClosed(Exception):  # noqa: N818 - not a fault
+class PageClosed(Exception):
     """This page's stream is over; the browser comes back by itself."""
 
 

@@ -150,8 +150,8 @@ def test_quality__figures__are_those_of_the_rows(database: Database) -> None:
 @pytest.mark.parametrize(
     ("given", "code"),
     [
-        ({"area": "XX"}, "planning.area_unknown"),
-        ({"area": "\x00' OR 1=1 --"}, "planning.area_unknown"),
+        ({"area": "XX"}, "area.unknown"),
+        ({"area": "\x00' OR 1=1 --"}, "area.unknown"),
         ({"since": "yesterday"}, "planning.date"),
         ({"since": "20250430"}, "planning.date"),
         ({"until": "2025-02-30"}, "planning.date"),

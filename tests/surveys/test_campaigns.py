@@ -182,7 +182,7 @@ def test_tick__survey_no_longer_there__stops_the_campaign(sqlite_service: Servic
     ("survey", "area", "at", "code"),
     [
         ("nothing", "DZ", None, "survey.unknown"),
-        ("resident_form", "XX", None, "survey.unknown_area"),
+        ("resident_form", "XX", None, "area.unknown"),
         ("resident_form", "DZ", "tomorrow", "survey.bad_time"),
         ("resident_form", "DZ", "2027-02-30 09:00", "survey.bad_time"),
         ("resident_form", "DZ", "2027-02-03", "survey.bad_time"),

@@ -133,7 +133,7 @@ def test_planner__bad_query__is_named_in_the_readers_language(url: str, query: s
         for path in ("demand.xlsx", "demand.csv", "charts.json"):
             answer = get(f"{url}/planner/{path}?lang={language}&{query}")
             assert answer.status_code == 400
-            assert answer.json()["error"].startswith("planning.") and sentence in answer.json()["message"]
+            assert answer.json()["error"].startswith(("planning.", "area.")) and sentence in answer.json()["message"]
 
 
 def test_planner__nobody_wrote_yet__is_friendly(sqlite_service: Service) -> None:
