@@ -20,6 +20,15 @@ def test_operations__every_setting__is_listed() -> None:
     assert [name for name in FIELDS if PREFIX + name.upper() not in page] == []
 
 
+def test_nginx__addresses__are_never_logged_and_logins_are_limited() -> None:
+    lines = [line.partition("#")[0].strip() for line in (ROOT / "deploy" / "nginx.conf").read_text().splitlines()]
+    first = next(number for number, line in enumerate(lines) if line.startswith("location"))
+    assert "access_log off;" in lines[:first], "for the whole server"
+    login = lines.index("location = /planner/login {")
+    assert any(line.startswith("limit_req zone=planner_login") for line in lines[login : lines.index("}", login)])
+    assert any(line.startswith("limit_req_zone") and "planner_login" in line for line in lines[:first])
+
+
 @pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md", *PAGES])
 def test_page__every_path_it_names__is_there(page: str) -> None:
     file = ROOT / page
