@@ -267,3 +267,24 @@ def invite(
 
     result = control.run(own_settings(), "staff invite", {"role": role, "area": area})
     print(own_texts()("cli.invited", **result))
+
+
+@staff.command("list")
+def list_staff() -> None:
+    """Show who is linked: id, role, area."""
+    from app import control
+
+    texts = own_texts()
+    people = control.run(own_settings(), "staff list", {})["staff"]
+    for person in people:
+        print(texts("cli.staff", **person))
+    if not people:
+        print(texts("cli.staff_none"))
+
+
+@staff.command()
+def revoke(number: Annotated[int, typer.Argument(metavar="ID", help="As `buqi staff list` shows it.")]) -> None:
+    """End somebody's access at once; their judgements stay."""
+    from app import control
+
+    print(own_texts()("cli.revoked", **control.run(own_settings(), "staff revoke", {"id": number})))

@@ -11,6 +11,7 @@ from app.wiring import build_world
 from bot import campaigns
 from bot.conversation.context import World
 from bot.gateway import now_ms
+from domain.errors import NotFound
 from storage import staff
 from storage.database import Database
 from storage.vault import Vault
@@ -39,6 +40,27 @@ def staff_invite(tools: Tools, arguments: dict[str, Any]) -> dict[str, Any]:
     return {"code": code, "area": area, "role": arguments["role"]}
 
 
+def staff_list(tools: Tools, _arguments: dict[str, Any]) -> dict[str, Any]:
+    """Everybody who is linked: id, role and area, nothing that names them."""
+    with tools.database.transaction() as tx:
+        people = staff.everybody(tx)
+    return {"staff": [{"id": person.staff_id, "role": person.role, "area": person.area} for person in people]}
+
+
+def staff_revoke(tools: Tools, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Ends somebody's access at once; their judgements stay.
+
+    Raises:
+        NotFound("staff.nobody"): nobody linked has this id.
+    """
+    number = arguments["id"]
+    known = isinstance(number, int) and 0 < number < 2**63
+    with tools.database.transaction() as tx:
+        if not known or not staff.revoke(tx, number, now_ms()):
+            raise NotFound("staff.nobody", id=str(number)[:40])
+    return {"id": number}
+
+
 def survey_push(tools: Tools, arguments: dict[str, Any]) -> dict[str, Any]:
     """One campaign: a survey to the residents of an area."""
     area = tools.world.city.tree.check(arguments["area"])
@@ -47,5 +69,7 @@ def survey_push(tools: Tools, arguments: dict[str, Any]) -> dict[str, Any]:
 
 COMMANDS: dict[str, Callable[[Tools, dict[str, Any]], dict[str, Any]]] = {
     "staff invite": staff_invite,
+    "staff list": staff_list,
+    "staff revoke": staff_revoke,
     "survey push": survey_push,
 }

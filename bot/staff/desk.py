@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from bot.apply import change_need, label_need, retract_need
 from bot.conversation.context import World
 from domain.catalogue import OTHER_FACILITY
-from domain.errors import NotFound
+from domain.errors import NotAllowed, NotFound
 from domain.messages import Button, Outbound
 from storage import book as b
 from storage import staff as rows
@@ -86,7 +86,11 @@ class Desk:
         if after is not None and (after.confirmed_by is not None or after.status not in ("asked", "filed")):
             after = None
         found = rows.next_case(tx, codes, after)
-        return self._shown(found) if found else Outbound(self.world.texts("staff.no_more" if after else "staff.none"))
+        return (
+            self._shown(staff, found)
+            if found
+            else Outbound(self.world.texts("staff.no_more" if after else "staff.none"))
+        )
 
     def case(self, tx: Connection, staff: Staff, need_id: int) -> Outbound:
         """One case as it stands now.
@@ -94,7 +98,7 @@ class Desk:
         Raises:
             NotFound("staff.case"): none of the worker's area.
         """
-        return self._shown(rows.case(tx, self.communities(staff), need_id=need_id))
+        return self._shown(staff, rows.case(tx, self.communities(staff), need_id=need_id))
 
     def case_by_receipt(self, tx: Connection, staff: Staff, receipt: str) -> Outbound:
         """The case whose number a resident read aloud.
@@ -102,7 +106,7 @@ class Desk:
         Raises:
             NotFound("staff.case"): none of the worker's area.
         """
-        return self._shown(rows.case(tx, self.communities(staff), receipt=receipt))
+        return self._shown(staff, rows.case(tx, self.communities(staff), receipt=receipt))
 
     def groups(self, tx: Connection, staff: Staff, need_id: int) -> Outbound:
         """First tap of a correction: the groups of facilities."""
@@ -179,7 +183,13 @@ class Desk:
         return self.case(tx, staff, need_id)
 
     def _held(self, tx: Connection, staff: Staff, need_id: int) -> Case:
-        """The case with its resident held still: read again once the lock is ours."""
+        """The case with its resident held still: read again once the lock is ours.
+
+        Raises:
+            NotAllowed("staff.only_workers"): a planner may look, but judges nothing.
+        """
+        if staff.role != "worker":
+            raise NotAllowed("staff.only_workers")
         codes = self.communities(staff)
         rows.lock_resident(tx, rows.case(tx, codes, need_id=need_id).resident_id)
         return rows.case(tx, codes, need_id=need_id)
@@ -189,7 +199,7 @@ class Desk:
     def _leaf_name(self, leaf: str) -> str:
         return self.world.catalogue.leaf_name(leaf, self.world.texts.language)
 
-    def _shown(self, case: Case) -> Outbound:
+    def _shown(self, staff: Staff, case: Case) -> Outbound:
         texts = self.world.texts
         if case.status == "withdrawn":  # taken back: the words are the resident's again
             text = texts("staff.withdrawn", receipt=case.receipt)
@@ -208,7 +218,8 @@ class Desk:
             name=name,
             state=self._state(case),
         )
-        return Outbound(text, (*self._judgements(case), self._next_button(case)))
+        judgements = self._judgements(case) if staff.role == "worker" else ()
+        return Outbound(text, (*judgements, self._next_button(case)))
 
     def _state(self, case: Case) -> str:
         if case.status == "filed" and case.confirmed_by is not None:
