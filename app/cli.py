@@ -39,11 +39,9 @@ Area = Annotated[str | None, typer.Option("--area", help="Code of a city, distri
 def run() -> None:
     """Runs the command of this process's arguments."""
     try:
-        cli(standalone_mode=False)
+        code = cli(standalone_mode=False)  # gives the exit code of typer.Exit back
     except typer.Abort:
         raise SystemExit(130) from None
-    except typer.Exit as exc:
-        raise SystemExit(exc.exit_code) from None
     except AppError:
         raise
     except Exception as exc:
@@ -51,6 +49,8 @@ def run() -> None:
             raise
         exc.show()  # type: ignore[attr-defined]
         raise SystemExit(2) from None
+    if code:
+        raise SystemExit(code)
 
 
 def _build(settings: Settings, purpose: str, *, demo: bool = False) -> App:

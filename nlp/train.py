@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 NONE = "none"  #: the facility of a stretch of text that is about none
 SEED = 20
-MIN_MESSAGES = 2  #: a feature counts when this many messages have it
-MIN_TRIPLE = 3  #: the same of three characters, of which there are many
+MIN_MESSAGES = 3  #: a feature counts when this many messages have it: fewer cost accuracy, more memory and time
+MIN_TRIPLE = 4  #: the same of three characters, of which there are many
 LEAF_C, INTENT_C, NATURE_C = 1.0, 1.0, 0.5
 #: What turns decision values into probabilities. Slopes and shifts of the log-odds are measured on held-out writers
 #: (nlp/crossfit.py); these say "as they come".
