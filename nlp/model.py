@@ -25,7 +25,7 @@ Array = NDArray[np.float32]
 MANIFEST, WORDS, ARRAYS = "manifest.json", "words.json", "weights.npy"
 
 
-class Damaged(Exception):  # noqa: N818 - a state of the store, not a failure
+class Damaged(Exception):
     """A stored model is missing, incomplete, changed, or of another version. It is trained again, never trusted."""
 
 

@@ -163,7 +163,7 @@ def server(installation: Installation, tmp_path: Path) -> Iterator[tuple[Install
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
-        serving.command("serve", "--port", str(port)), env=serving.environment, stderr=subprocess.PIPE
+        serving.command("serve", "--port", str(port)), env=serving.environment, stderr=subprocess.DEVNULL
     )
     try:
         for _ in range(300):
