@@ -50,7 +50,7 @@ class AResident:
 
     stage: str = "fresh"  #: fresh, asked, where, idle
     link: str | None = None
-    pending: tuple[int, str] | None = None
+    pending: list[tuple[int, str]] = field(default_factory=list)
     consented: bool = False
     community: str | None = None
     needs: dict[NeedKey, ANeed] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class Model:
         who.turns += 1
         at_ms = min(event.at_ms, now_ms)
         if event.command is not None:
-            self._command(who, event.command, event.argument)
+            self._command(who, event.command, event.argument, at_ms)
         elif event.text is not None:
             self._text(who, event, event.text, at_ms)
         elif event.button is not None and self._button(who, event.button, at_ms):
@@ -104,7 +104,7 @@ class Model:
         if not who.consented and who.stage != "asked":
             who.stage, who.link = "asked", None
 
-    def _command(self, who: AResident, name: str, argument: str) -> None:
+    def _command(self, who: AResident, name: str, argument: str, at_ms: int) -> None:
         code = argument.removeprefix("c-") or None
         if not who.consented:
             if name == "start":
@@ -112,8 +112,15 @@ class Model:
             else:
                 self._show_notice(who)
         elif name == "start":
-            who.community = code or who.community
-            who.stage, who.pending = "idle" if who.community else "where", None
+            if code and (code != who.community or who.pending):
+                self._settle(who, code, at_ms)
+            elif who.community is None or who.pending:
+                who.stage = "where"
+
+    def _settle(self, who: AResident, code: str, at_ms: int) -> None:
+        pending, who.pending, who.stage, who.community = who.pending, [], "idle", code
+        for number, text in pending:  # they count from when their place is known
+            self._report(who, number, text, at_ms, code)
 
     def _text(self, who: AResident, event: Inbound, text: str, at_ms: int) -> None:
         number = int(event.external_id)
@@ -125,10 +132,10 @@ class Model:
                 who.stage = "idle" if who.link else "where"
         elif who.stage == "where" or who.community is None:
             if who.stage != "where":
-                who.pending = None
+                who.pending = []
             who.stage = "where"
-            if who.pending is None and any(word in text for word in WORDS):
-                who.pending = (number, text)
+            if any(word in text for word in WORDS):
+                who.pending = [*who.pending, (number, text)][-4:]
                 who.messages.add(number)
         else:
             who.messages.add(number)
@@ -170,16 +177,15 @@ class Model:
         if action == "forget":
             return True
         if action == "in":
-            pending, who.pending, who.stage, who.community = who.pending, None, "idle", rest
-            if pending:
-                self._report(who, *pending, at_ms, rest)  # counts from when its place is known
+            self._settle(who, rest, at_ms)
             return False
         if action in ("ok", "no"):
             needs = [need for need in who.needs.values() if need.key[0] == self.messages[rest]]
         else:
             need_id, _, leaf = rest.partition(":")
             needs = [need for need in who.needs.values() if need.key == self.needs[need_id]]
-        who.stage, who.pending = "idle", None
+        if who.stage != "where":
+            who.stage = "idle"
         for need in [need for need in needs if need.status in ("filed", "asked")]:
             if action == "set" and (leaf != need.leaf or need.status != "filed"):
                 self._unfile(who, need)
