@@ -136,6 +136,8 @@ def classify(input: InputFile = Path("-"), output: OutputFile = Path("-")) -> No
     from nlp.reader import Reader
 
     settings = own_settings()
+    if str(input) != "-" and str(output) != "-" and input.resolve() == output.resolve():
+        raise InputError("file.same", file=str(input))
     with _source(input) as source, _sink(output) as sink:
         faults = classify_file(Reader.open(settings.data_dir), source, sink, _tell_fault)
     if faults:

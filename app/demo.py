@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 from app.exports import export_demand
 from app.replay import replay_file
 from app.settings import Settings
 from app.wiring import build
+from domain.errors import ConfigError
 from domain.texts import Texts
 
 SAMPLE = Path(__file__).parent / "demo" / "dezhou.jsonl"
@@ -21,6 +23,8 @@ def run_demo(settings: Settings, texts: Texts, port: int, once: bool) -> None:
     folder = settings.data_dir / "demo"
     # no bots: real residents must never meet a demonstration
     settings = Settings(data_dir=folder, language=settings.language, city=settings.city, operator=settings.operator)
+    if not once:
+        free_port("127.0.0.1", port)
     _clear(folder)
     print(texts("demo.start", folder=folder))
     app = build(settings, "buqi demo", demo=True)
@@ -39,6 +43,20 @@ def run_demo(settings: Settings, texts: Texts, port: int, once: bool) -> None:
         serve(app, "127.0.0.1", port, ready)
     finally:
         app.close()
+
+
+def free_port(host: str, port: int) -> None:
+    """Says so at once, not after all the work.
+
+    Raises:
+        ConfigError("serve.port"): somebody listens there.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as exc:
+            raise ConfigError("serve.port", host=host, port=port) from exc
 
 
 def _clear(folder: Path) -> None:

@@ -70,7 +70,7 @@ async def ticks(app: App) -> None:
             app.gateway.failing = app.gateway.failing or is_outage(exc)
             log.error("tick.failed", extra={"fault": type(exc).__name__}, exc_info=True)
 
-    scheduler.add_job(tick, "interval", seconds=TICK_S, max_instances=1, coalesce=True)
+    scheduler.add_job(tick, "interval", seconds=TICK_S, max_instances=1, coalesce=True, misfire_grace_time=None)
     scheduler.start()
     try:
         await asyncio.Event().wait()

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from app.settings import Settings, load_settings
-from domain.errors import AppError
+from domain.errors import AppError, InputError
 from domain.texts import Texts, load_texts
 
 #: One message's arrays are small: more numerical threads only take memory.
@@ -32,6 +32,8 @@ def main() -> None:
             run()
     except AppError as exc:
         fail(exc)
+    except OSError as exc:  # a folder that cannot be made, a disk that is full
+        fail(InputError("file.unwritable", file=str(exc.filename or "-"), fault=exc.strerror or str(exc)))
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 

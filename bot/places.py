@@ -7,7 +7,7 @@ from collections.abc import Callable
 from domain.areas import AreaTree
 
 SURE = 85.0  #: from this similarity on (rapidfuzz ratio, 0-100) a name is taken as meant
-POSSIBLE = 55.0
+POSSIBLE = 50.0
 SUFFIXES = ("社区", "小区", "街道", "居委会", "村")
 LOOSE = "。,,.!!??、"
 LEADING = ("我们是", "我住在", "我住", "我在", "俺住在", "俺住", "俺在", "住在", "我是", "俺是", "就是", "在")

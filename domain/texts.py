@@ -27,7 +27,7 @@ class Texts:
         self.language = language
         self.sentences = sentences
 
-    def __call__(self, key: str, **params: object) -> str:
+    def __call__(self, key: str, /, **params: object) -> str:
         """The sentence of a key, its placeholders filled."""
         sentence = self.sentences[key]
         return sentence.format(**params) if params else sentence

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool, StaticPool
 
 from domain.errors import ConfigError
@@ -136,7 +136,10 @@ def _sqlite(engine: Engine, synchronous: str, read_only: bool, checkpoint_pages:
 
 def is_outage(exc: BaseException) -> bool:
     """Whether the database itself failed (gone, full, locked) rather than the rows: to be tried again, not parked."""
-    return isinstance(exc, (OperationalError, InterfaceError))
+    if isinstance(exc, (OperationalError, InterfaceError)):
+        return True
+    # "file is not a database", "database disk image is malformed"
+    return type(exc) is DatabaseError
 
 
 def is_conflict(exc: BaseException) -> bool:

@@ -88,9 +88,18 @@ def receipt_lines(effects: list[FileNeed], context: Context) -> list[str]:
                 nature=nature,
                 receipt=effect.receipt,
             )
-            + (texts("receipt.neighbours", count=others) if others > 0 else texts("receipt.first"))
+            + _neighbours(where, others, context)
         )
     return lines
+
+
+def _neighbours(where: tuple[str, str], others: int, context: Context) -> str:
+    """Who else wants the same there: the resident before, neighbours, or nobody yet."""
+    texts = context.world.texts
+    again = texts("receipt.again") if where in context.own_voices else ""
+    if others > 0:
+        return again + texts("receipt.neighbours", count=others)
+    return again or texts("receipt.first")
 
 
 def _file_needs(message_id: int, mentions: tuple[Mention, ...], community: str, context: Context) -> Step:
@@ -195,8 +204,8 @@ def reassign(dialogue: Dialogue, action: str, rest: str, context: Context) -> St
     where = (need.community, leaf)
     others = context.residents.get(where, 0) - (where in context.own_voices)
     texts = context.world.texts
-    tail = texts("receipt.neighbours", count=others) if others > 0 else texts("receipt.first")
-    done = say(context, "literal", text=texts("which.done", name=name, receipt=need.receipt) + tail)
+    text = texts("which.done", name=name, receipt=need.receipt) + _neighbours(where, others, context)
+    done = say(context, "literal", text=text)
     effects: tuple[Effect, ...] = (ReassignNeed(need.need_id, leaf), done)
     waiting = {own.need_id for own in context.own_needs if own.status == "asked"} - {need.need_id}
     for item in known.values():

@@ -53,10 +53,11 @@ def _chosen(dialogue: Dialogue, text: str) -> str | None:
     number = NUMBERS.get(typed) or (int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 4 else 0)
     if 1 <= number <= len(dialogue.choices):
         return dialogue.choices[number - 1].payload
-    for button in dialogue.choices:
-        if typed == button.label:
-            return button.payload
-    return None
+    same = [button for button in dialogue.choices if typed == button.label]
+    # "不对" is enough for "不对，改一下", if no other button begins so
+    begun = [button for button in dialogue.choices if len(typed) > 1 and button.label.startswith(typed)]
+    found = same or begun
+    return found[0].payload if len(found) == 1 else None
 
 
 NUMBERS = {

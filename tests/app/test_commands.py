@@ -140,6 +140,33 @@ def test_commands__wrong_settings__all_told_at_once(installation: Installation) 
     assert "BUQI_LANGUAGE" in made.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("BUQI_CITY", "atlantis", "atlantis"),
+        ("BUQI_DATA_DIR", "/proc/nowhere", "/proc/nowhere"),
+        ("BUQI_DATABASE_URL", "postgresql://postgres@127.0.0.1:1/none", "127.0.0.1:1"),
+        ("BUQI_DATABASE_URL", "sqlite:///{folder}/messages.jsonl", "messages.jsonl"),
+        ("BUQI_DATABASE_URL", "mysql://x/y", "postgresql://"),
+    ],
+)
+def test_migrate__what_cannot_be_used__is_told_in_a_sentence(
+    installation: Installation, name: str, value: str, told: str
+) -> None:
+    made = installation.run("migrate", **{name: value.format(folder=installation.folder)})
+    assert made.returncode == 1
+    assert told in made.stderr
+    assert "Traceback" not in made.stderr
+
+
+def test_classify__into_its_own_input__is_refused(installation: Installation) -> None:
+    file = installation.folder / "same.jsonl"
+    file.write_text('{"id": 1, "text": "没有公厕"}\n', encoding="utf-8")
+    made = installation.run("classify", "--input", str(file), "--output", str(file))
+    assert made.returncode == 1
+    assert file.read_text(encoding="utf-8")
+
+
 def test_classify__lines_in__lines_out(installation: Installation) -> None:
     source, sink = installation.folder / "in.jsonl", installation.folder / "out.jsonl"
     source.write_text(

@@ -101,6 +101,11 @@ def test_answers__every_intent__has_one(intent: str) -> None:
     assert load_texts("zh")(f"answer.{intent}", about="x")
 
 
+def test_error__of_a_data_file__is_told_with_file_key_fault_and_way_out() -> None:
+    told = load_texts("zh").error(errors.DataFileError("x.yaml", "order", "twice", "use another"))
+    assert all(fact in told for fact in ("x.yaml", "order", "twice", "use another"))
+
+
 def test_answers__never_promise__nor_speak_as_the_hotline() -> None:
     for key, sentence in load_texts("zh").sentences.items():
         assert "已受理" not in sentence, key
