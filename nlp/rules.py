@@ -12,6 +12,12 @@ VEHICLE = re.compile(
 #: There is enough: no need, whatever the facility.
 ENOUGH = re.compile(r"(?<![不没受真是才])(?:够用了|够停|够了|够使了|足够|尽够)|不缺|用不着|啥都有|都挺全")
 
+#: Of a message of a few words: something is missing, too little, too far, or wished for.
+LACK = re.compile(
+    r"缺|没(?!事|关系|办法|问题|听|说|想|啥|什么)|太少|不够|不足|难$|太远|想要|希望|盼|能不能[建装设加开]|不方便"
+)
+LONGEST_BARE = 24
+
 NATURES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("not_barrier_free", re.compile(r"轮椅[^。]{0,8}(?:上不|进不|下不|过不)|没(?:有)?(?:坡道|扶手)")),
     (
@@ -34,13 +40,14 @@ def is_letter(text: str) -> bool:
     return len(text) > LETTER
 
 
-def intent(text: str, intent: str, p: float, has_words: bool) -> tuple[str, float]:
-    """The intent after the rules of the catalogue."""
-    if not has_words:
-        return "unclear", 1.0
-    if intent == "need_report" and "充电" in text and len(text) <= 24 and not VEHICLE.search(text):
-        return "unclear", max(p, 0.7)
-    return intent, p
+def is_bare_charging(text: str) -> bool:
+    """Whether a short message wants charging without saying for which vehicle."""
+    return "充电" in text and len(text) <= LONGEST_BARE and not VEHICLE.search(text)
+
+
+def lacks(text: str) -> bool:
+    """Whether a few words say that something is missing or wished for: with a facility's name that is a need."""
+    return len(text) <= LONGEST_BARE and LACK.search(text) is not None
 
 
 def nature(words: str) -> str | None:

@@ -52,6 +52,6 @@ def test_evaluate_file__real_messages__no_worse_than_measured(reader: Reader) ->
         result = evaluate_file(reader, source)
     with (Path(REAL) / "out_of_scope_dev.jsonl").open(encoding="utf-8") as source:
         foreign = reader.read_many([json.loads(line)["text"] for line in source])
-    assert result.first_leaf.rate >= 0.68
-    assert result.intent.rate >= 0.53
-    assert sum(reading.intent == "need_report" for reading in foreign) / len(foreign) < 0.11
+    assert result.first_leaf.rate >= 0.70
+    assert result.intent.rate >= 0.55
+    assert sum(reading.intent == "need_report" for reading in foreign) / len(foreign) < 0.09
