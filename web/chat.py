@@ -44,11 +44,13 @@ _TOKEN = re.compile(r"[0-9a-f]{32}")
 _encode = msgspec.json.Encoder().encode
 _outbound = msgspec.json.Decoder(Outbound).decode
 _templates = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
+#: every second part is a receipt number, which no line end may break
+_templates.filters["by_receipt"] = re.compile(r"(?<![0-9A-Za-z])([2-9A-Z]{3}-[2-9A-Z]{4})(?![0-9A-Za-z])").split
 
 #: sentences the page's script needs
 SCRIPT_TEXTS = (
     *("sending", "sent", "failed", "retry", "offline", "choices", "you", "bot"),
-    *("offer", "offer_send", "offer_drop", "large", "normal", "too_long"),
+    *("offer", "offer_send", "offer_drop", "large", "normal", "too_long", "empty"),
 )
 
 

@@ -136,6 +136,95 @@ def test_a_resident__from_the_front_page_to_the_receipt(browser: Browser, site: 
     visitor.close()
 
 
+#: whether an element is wholly in sight, between the bars that stick
+IN_SIGHT = """(selector) => {
+  const stuck = (bar) => getComputedStyle(bar).position === 'sticky' ? bar.offsetHeight : 0;
+  const [head, foot] = ['header', 'footer'].map((name) => stuck(document.querySelector(name)));
+  const {top, bottom} = document.querySelector(selector).getBoundingClientRect();
+  return top >= head && bottom <= innerHeight - foot;
+}"""
+
+
+@pytest.mark.parametrize(("size", "lang"), [(SMALL, "zh"), (SMALL, "en"), ((375, 667), "zh")])
+def test_words_before_consent__offered__leave_the_question_in_sight(
+    browser: Browser, site: Site, size: tuple[int, int], lang: str
+) -> None:
+    visitor = Visitor(browser, site, size)
+    page = visitor.open(f"/chat?lang={lang}")
+    consent = page.locator(".choices button").first
+    expect(consent).to_be_visible()
+    if not page.evaluate(IN_SIGHT, ".choices button"):
+        box = page.locator("#down").bounding_box()
+        assert box is not None
+        page.mouse.click(
+            box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        )  # as a finger: without scrolling first
+        expect(page.locator("#down")).to_be_hidden()
+        assert page.evaluate(IN_SIGHT, ".choices button")
+    for _ in range(2):  # twice the same is kept once
+        visitor.write("没有车位")
+    expect(page.locator(".line.resident .state", has_text=load_texts(lang)("chat.sent"))).to_have_count(2)
+    page.locator(".choices button").first.click()
+    offer = page.locator("#offer")
+    expect(offer).to_be_visible()
+    assert offer.inner_text().count("没有车位") == 1
+    assert offer.bounding_box()["height"] <= size[1] / 5  # type: ignore[index]
+    assert page.evaluate(IN_SIGHT, ".line.bot:last-child > p")
+    assert page.evaluate(IN_SIGHT, ".line.bot:last-child .choices button:nth-of-type(2)")
+    assert page.evaluate(MEASURE) == {"small": [], "wide": 0}
+    visitor.close()
+
+
+@pytest.mark.parametrize("words", ["没有车位。", "没有食堂"])
+def test_words_before_consent__said_again_or_passed_over__are_offered_no_more(
+    browser: Browser, site: Site, words: str
+) -> None:
+    visitor = Visitor(browser, site, PHONE)
+    page = visitor.open()
+    expect(visitor.bot).to_have_count(1)
+    visitor.write("没有车位")
+    expect(visitor.bot).to_have_count(2)
+    visitor.write("1")  # a number answers the question, it is no other message
+    expect(page.locator("#offer")).to_be_visible()
+    visitor.write(words)
+    expect(page.locator("#offer")).to_be_hidden()
+    expect(visitor.bot.last).to_contain_text("已记入")
+    page.reload()
+    expect(visitor.bot.last).to_contain_text("已记入")
+    expect(page.locator("#offer")).to_be_hidden()
+    assert said_to(site) == [words]
+    visitor.close()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_receipt_number__on_a_narrow_screen__stays_in_one_line(browser: Browser, site: Site, scripts: bool) -> None:
+    visitor = Visitor(browser, site, SMALL)
+    page = visitor.agree()
+    visitor.write("没有车位，没有食堂")
+    expect(page.locator(".whole")).to_have_count(2)
+    if not scripts:
+        page.route("**/chat.js*", lambda route: route.fulfill(body="", content_type="text/javascript"))
+        page.reload()
+        expect(page.locator(".whole")).to_have_count(2)
+    for number in page.locator(".whole").all():
+        assert len(number.inner_text()) == 8
+        assert number.evaluate("(node) => node.getClientRects().length") == 1
+    visitor.close()
+
+
+def test_empty_text__sent__focuses_the_box_and_says_so(browser: Browser, site: Site) -> None:
+    visitor = Visitor(browser, site, SMALL)
+    page = visitor.agree()
+    page.fill("#box", "  ")
+    visitor.choose(ZH("chat.send"))
+    expect(page.locator("#box")).to_be_focused()
+    expect(page.locator("#notice")).to_have_text(ZH("chat.empty"))
+    page.keyboard.type("没")
+    expect(page.locator("#notice")).to_be_hidden()
+    assert said_to(site) == []
+    visitor.close()
+
+
 def test_keyboard_only__says_chooses_by_number_and_asks_for_help(browser: Browser, site: Site) -> None:
     visitor = Visitor(browser, site)
     page = visitor.open()

@@ -6,9 +6,10 @@
   const LANG = "?lang=" + document.body.dataset.lang;
   const MARK = { "X-Buqi-Page": "1" };
   const MOST = 4000, ANSWER_MS = 20000, WAITS_MS = [1000, 2000, 4000, 8000, 15000];
-  const [log, box, form, notice, offer, quick, size, where] =
-    ["log", "box", "say", "notice", "offer", "quick", "size", "where"].map((id) => document.getElementById(id));
-  const head = document.querySelector("header");
+  const RECEIPT = /(?<![0-9A-Za-z])([2-9A-Z]{3}-[2-9A-Z]{4})(?![0-9A-Za-z])/;
+  const [log, box, form, notice, offer, quick, size, where, down] =
+    ["log", "box", "say", "notice", "offer", "quick", "size", "where", "down"].map((id) => document.getElementById(id));
+  const head = document.querySelector("header"), foot = document.querySelector("footer");
   const shown = new Set(); // outbox rows already on the page
   let queue = load("queue") || []; // {id, text | button | command, argument, label}
   let stale = queue.length > 0; // what waited over a reload may already be in the history
@@ -29,22 +30,48 @@
     if (text !== undefined) node.textContent = text; // never innerHTML: texts are strangers' words
     return node;
   }
+  function inWords(node, text) {
+    // a receipt number stays in one piece, whatever the width
+    text.split(RECEIPT).forEach((part, index) => node.append(index % 2 ? make("span", "whole", part) : part));
+    return node;
+  }
   function newId() {
     return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
   }
   function tell(sentence) { notice.hidden = !sentence; notice.textContent = sentence || ""; }
+  function toBox() { box.focus({ preventScroll: covered(foot) > 0 }); } // what is always in sight needs no scrolling
   function toEnd() { window.scrollTo(0, document.documentElement.scrollHeight); }
+  const covered = (bar) => getComputedStyle(bar).position === "sticky" ? bar.offsetHeight : 0;
   function toLine(line) {
     // to the end, but never past the beginning of what is new
     const page = document.documentElement, end = page.scrollHeight - page.clientHeight;
-    window.scrollTo(0, Math.min(end, line.getBoundingClientRect().top + window.scrollY - head.offsetHeight - 8));
+    window.scrollTo(0, Math.min(end, line.getBoundingClientRect().top + window.scrollY - covered(head) - 8));
+    lookDown();
   }
+  function toQuestion() {
+    // the open question from its beginning, or, where that is too long, its end: always with its first choices
+    const line = log.lastElementChild;
+    if (!line) return;
+    toLine(line);
+    const first = [...line.querySelectorAll(".choices button")].slice(0, 2).pop();
+    const under = first ? first.getBoundingClientRect().bottom + 8 - (window.innerHeight - covered(foot)) : 0;
+    if (under > 0) window.scrollBy(0, under);
+    lookDown();
+  }
+  function lookDown() {
+    // choices that the bar at the bottom hides are pointed at
+    const first = log.querySelector(".line:last-child .choices button");
+    down.hidden = !first || first.getBoundingClientRect().bottom <= window.innerHeight - covered(foot);
+  }
+  down.addEventListener("click", toQuestion);
+  window.addEventListener("scroll", lookDown, { passive: true });
+  window.addEventListener("resize", lookDown);
 
   // the log
 
   function bubble(by, text) {
     const line = make("div", "line " + by);
-    line.append(make("span", "who", by === "resident" ? T.you : T.bot), make("p", "", text));
+    line.append(make("span", "who", by === "resident" ? T.you : T.bot), inWords(make("p"), text));
     log.append(line);
     return line;
   }
@@ -64,9 +91,10 @@
       const node = make("button");
       node.type = "button";
       node.dataset.payload = button.payload;
-      node.append(make("b", "", String(index + 1)), " " + button.label);
+      node.append(make("b", "", String(index + 1)));
+      inWords(node, " " + button.label);
       node.addEventListener("click", (event) => {
-        if (event.detail === 0) box.focus(); // by keyboard: this button goes away; by finger: no keyboard pops up
+        if (event.detail === 0) toBox(); // by keyboard: this button goes away; by finger: no keyboard pops up
         say({ button: button.payload }, button.label);
       });
       group.append(node);
@@ -92,6 +120,7 @@
 
   function say(what, label) {
     tell("");
+    if (what.text !== undefined) letGo(what.text);
     const item = { id: newId(), ...what, label };
     queue.push(item);
     keepQueue();
@@ -166,27 +195,37 @@
 
   async function consent(item, replies) {
     const asked = replies.some((reply) => reply.buttons.some((button) => button.payload === "consent:yes"));
-    if (asked && item.text !== undefined) save("kept", [load("kept"), item.text].filter(Boolean).join("\n").slice(0, MOST));
+    if (asked && item.text !== undefined) keep([...kept().filter((old) => !isSame(old, item.text)), item.text]);
     const moved = item.button !== undefined && /^(in|consent):/.test(item.button);
-    if (asked || !(moved || load("kept"))) return;
+    if (asked || !(moved || kept().length)) return;
     const now = await history();
     if (!now) return;
     if (now.community) { where.textContent = now.community; where.hidden = false; }
-    if (now.consented && load("kept")) offerKept();
+    if (now.consented && kept().length) offerKept();
+  }
+  const kept = () => [].concat(load("kept") || []);
+  function keep(texts) { save("kept", texts.length ? texts : null); }
+  const bare = (text) => text.replace(/[\s\p{P}]/gu, "");
+  const isSame = (one, other) => bare(one) === bare(other);
+  function letGo(text) {
+    // said again, or offered once and passed over for other words; a bare number only answers the question
+    const rest = offer.hidden ? kept().filter((old) => !isSame(old, text)) : /^\d{1,2}$/.test(text) ? kept() : [];
+    keep(rest);
+    if (!rest.length) offer.hidden = true;
   }
   function offerKept() {
-    const text = load("kept");
-    offer.replaceChildren(make("p", "", T.offer.replace("{text}", () => text)));
+    const text = kept().join("\n").slice(0, MOST);
+    offer.replaceChildren(inWords(make("p"), T.offer.replace("{text}", () => text)));
     const row = make("div");
     const yes = make("button", "send", T.offer_send), no = make("button", "", T.offer_drop);
     yes.type = no.type = "button";
-    const end = () => { save("kept", null); offer.hidden = true; box.focus(); };
+    const end = () => { keep([]); offer.hidden = true; toBox(); };
     yes.addEventListener("click", () => { end(); say({ text }, text); });
     no.addEventListener("click", end);
     row.append(yes, no);
     offer.append(row);
     offer.hidden = false;
-    toEnd();
+    toQuestion();
   }
 
   // coming back, and hearing
@@ -211,7 +250,8 @@
     toEnd();
     if (now.lines.length) listen();
     else if (!queue.length) say({ command: "start", argument: document.body.dataset.start }, "");
-    if (now.consented && load("kept")) offerKept();
+    lookDown();
+    if (now.consented && kept().length) offerKept();
   }
   function listen() {
     if (document.hidden || events) return;
@@ -241,16 +281,16 @@
   }
   function submit() {
     const text = box.value.trim();
-    if (!text) { box.focus(); return; }
+    if (!text) { box.value = ""; toBox(); tell(T.empty); return; }
     const count = Array.from(text).length;
     if (count > MOST) { tell(T.too_long.replace("{count}", count)); return; }
     box.value = "";
     grow();
     say({ text }, text);
-    box.focus();
+    toBox();
   }
   form.addEventListener("submit", (event) => { event.preventDefault(); submit(); });
-  box.addEventListener("input", grow);
+  box.addEventListener("input", () => { grow(); if (notice.textContent === T.empty) tell(""); });
   box.addEventListener("keydown", (event) => {
     // Enter sends; not while an input method is still choosing characters
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229) { event.preventDefault(); submit(); }
