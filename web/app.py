@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 
 from domain.errors import AppError
 from domain.texts import load_texts
+from web import assets
 from web.language import language_of
 from web.services import Services
 
@@ -53,4 +55,20 @@ def build(services: Services) -> FastAPI:
             headers={"Retry-After": "2"} if error.retryable else None,
         )
 
+    @app.exception_handler(HTTPException)
+    async def _lost(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return _no_such_page(request, error, services.language)
+
     return app
+
+
+def _no_such_page(request: Request, error: HTTPException, language: str) -> Response:
+    """A person gets a page in both languages, Chinese first; a program gets JSON."""
+    if "text/html" in request.headers.get("accept", ""):
+        sentences = (load_texts("zh"), load_texts("en"))
+        html = assets.templates().get_template("lost.html").render(sentences=sentences, stamp=assets.stamp)
+        return HTMLResponse(html, error.status_code, error.headers)
+    texts = load_texts(language_of(request, language))
+    code = "web.method" if error.status_code == 405 else "web.lost.title"
+    return JSONResponse({"error": code, "message": texts(code)}, error.status_code, error.headers)

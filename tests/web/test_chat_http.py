@@ -335,3 +335,19 @@ def test_hub__when_closed__ends_every_stream(site: Site) -> None:
         until(lambda: len(site.services.hub.owners) == 1)
         site.server.servers[0].get_loop().call_soon_threadsafe(site.services.hub.close)
         assert list(response.iter_text())
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/planner/nowhere", "/static/nowhere.js"])
+def test_unknown_path__for_a_person__is_a_page__for_a_program_json(site: Site, path: str) -> None:
+    page = site.client().get(path, headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert page.text.index("没有这个页面") < page.text.index("There is no such page")
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    answer = site.client().get(path + "?lang=en")
+    assert answer.status_code == 404
+    assert answer.json() == {"error": "web.lost.title", "message": "There is no such page"}
+
+
+def test_wrong_method__says_what_is_allowed(site: Site) -> None:
+    answer = site.client().get("/chat/messages")
+    assert (answer.status_code, answer.json()["error"], answer.headers["allow"]) == (405, "web.method", "POST")
