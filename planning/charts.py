@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from planning.columns import Words
-from planning.demand import Demand, DemandRow
+from planning.demand import SMALL, Demand, DemandRow
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"  #: a name, never fetched
 TOP = 15
-INK, LINE = "#1f2a37", "#d5dbe3"
+INK, LINE, FEW = "#1f2a37", "#d5dbe3", "#f0f0ee"
 FONT = "Microsoft YaHei, PingFang SC, Noto Sans CJK SC, WenQuanYi Micro Hei, sans-serif"
 
 CONFIG: dict[str, object] = {
@@ -97,7 +97,10 @@ def bar(demand: Demand, words: Words) -> dict[str, object]:
 
 
 def heat(demand: Demand, words: Words) -> dict[str, object]:
-    """One square per community and leading facility, darker with more voices, the number inside."""
+    """One square per community and leading facility, darker with more voices, the number inside.
+
+    Few voices are all of one pale grey, so that a chance difference between two of them does not look like a finding.
+    """
     leading = leaders(demand.rows)
     order = [words.leaf(leaf) for leaf in leading]
     wanted = [row for row in demand.rows if row.leaf in set(leading) and row.voices > 0]
@@ -111,7 +114,7 @@ def heat(demand: Demand, words: Words) -> dict[str, object]:
         }
         for row in wanted
     ]
-    most = max((row.voices for row in wanted), default=1)
+    most = max(4 * SMALL, *(row.voices for row in wanted), 0)  # a town of few voices has no dark squares
     facility, community, voices, objections = (
         words.texts(f"planner.chart.{key}") for key in ("facility", "community", "voices", "objections")
     )
@@ -135,13 +138,14 @@ def heat(demand: Demand, words: Words) -> dict[str, object]:
         "title": None,
         "axis": {"ticks": False, "domain": False},
     }
-    ink = {"condition": {"test": f"datum.voices > {most * 0.55}", "value": "#ffffff"}, "value": INK}
+    ink = {"condition": {"test": f"datum.voices > {SMALL + (most - SMALL) * 0.57}", "value": "#ffffff"}, "value": INK}
     shade = {
         "field": "voices",
         "type": "quantitative",
-        "scale": {"domain": [0, most], "range": ["#eef4fb", "#123f73"]},
+        "scale": {"domain": [SMALL, most], "range": ["#d6e6f7", "#123f73"]},
         "legend": None,
     }
+    color = {"condition": {"test": f"datum.voices < {SMALL}", "value": FEW}, **shade}
     return {
         "$schema": SCHEMA,
         "description": words.texts("planner.page.heat"),
@@ -152,7 +156,7 @@ def heat(demand: Demand, words: Words) -> dict[str, object]:
         "layer": [
             {
                 "mark": {"type": "rect", "stroke": "#ffffff", "strokeWidth": 2, "cornerRadius": 3},
-                "encoding": {"color": shade, "tooltip": tooltip},
+                "encoding": {"color": color, "tooltip": tooltip},
             },
             {
                 "mark": {"type": "text"},

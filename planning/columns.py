@@ -37,8 +37,11 @@ class Words:
         return leaf_name(self.catalogue, code, self.language)
 
     def place(self, code: str) -> str:
-        """An area's name."""
-        return self.city.tree[code].name if code in self.city.tree else code
+        """An area's name; the city's own in the reader's language, as none other has two."""
+        if code not in self.city.tree:
+            return code
+        area = self.city.tree[code]
+        return self.city.name[self.language] if area.kind == "city" else area.name
 
     def above(self, community: str, kind: str) -> str:
         """The name of the district or street of a community."""

@@ -20,7 +20,7 @@ from domain.errors import Busy, InputError, NotAllowed, NotFound
 from domain.texts import Texts, load_texts
 from planning.charts import charts
 from planning.columns import Words
-from planning.demand import Demand, DemandQuery
+from planning.demand import SMALL, Demand, DemandQuery
 from planning.exports import export_name, write_demand
 from planning.notes import facility_text, made_text, notes, period_text
 from planning.reading import read_demand
@@ -182,6 +182,7 @@ def _page(desk: Desk, request: Request) -> Response:
         heading=(words.place(demand.query.area), facility_text(demand.query, words), period_text(demand.query, words)),
         made=made_text(demand, words),
         address=address,
+        few=SMALL,
         vega=f"/planner/assets/{assets.vega().name}",
         signed_in=bool(desk.services.planner_token),
     )
@@ -193,10 +194,11 @@ def _filters(desk: Desk, texts: Texts, chosen: Mapping[str, str]) -> dict[str, o
     by_group: dict[str, list[tuple[str, str]]] = {code: [] for code in desk.catalogue.groups}
     for facility in desk.catalogue.facilities.values():
         by_group[facility.group].append((facility.code, facility.short_name(language)))
+    words = desk.words(texts, False)
     areas: list[tuple[str, str]] = []
     for area in _in_tree_order(desk):
         depth = sum(1 for _ in desk.city.tree.up(area)) - 1
-        areas.append((area, "\u3000" * depth + desk.city.tree[area].name))
+        areas.append((area, "\u3000" * depth + words.place(area)))
     return {
         "areas": areas,
         "groups": [(code, group.name[language]) for code, group in desk.catalogue.groups.items()],

@@ -49,7 +49,7 @@ def a_page(browser: Browser, url: str, width: int, *, scripts: bool = True) -> t
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("width", [1280, 375])
+@pytest.mark.parametrize("width", [1280, 375, 320])
 def test_page__in_chromium__draws_charts_with_nothing_from_outside(
     browser: Browser, url: str, width: int, tmp_path: Path
 ) -> None:
@@ -62,6 +62,10 @@ def test_page__in_chromium__draws_charts_with_nothing_from_outside(
     assert page.locator("#chart-bar svg").bounding_box()["width"] <= width  # type: ignore[index]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator("p.demo").is_visible()
+    for box in page.locator("input[type=date]").all():
+        assert box.evaluate("(node) => node.scrollWidth <= node.clientWidth && node.clientWidth >= 140")
+    heat = page.locator("#chart-heat")
+    assert width > 600 or heat.evaluate("(node) => node.scrollWidth > node.clientWidth")
     # the tooltip carries the nasty name as text
     page.locator("#chart-bar svg .mark-rect path").first.hover()
     page.wait_for_selector("#vg-tooltip-element.visible")

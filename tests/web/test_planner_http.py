@@ -152,6 +152,19 @@ def test_planner__english__is_english_and_keeps_the_selection(url: str) -> None:
     assert not re.search(r"需求人次|下载", page)
 
 
+@pytest.mark.parametrize("query", ["", "&since=tomorrow"])
+def test_planner__english__names_the_city_in_english(url: str, query: str) -> None:
+    page = get(f"{url}/planner?lang=en{query}").text
+    assert ">Dezhou city centre</option>" in page and "德州市中心城区" not in page
+
+
+def test_planner__few_voices__are_all_of_one_pale_grey_and_it_says_so(url: str) -> None:
+    assert "不到5人次的格子一律浅灰色" in get(f"{url}/planner").text
+    color = get(f"{url}/planner/charts.json").json()["heat"]["layer"][0]["encoding"]["color"]
+    assert color["condition"] == {"test": "datum.voices < 5", "value": "#f0f0ee"}
+    assert color["scale"]["domain"][0] == 5 and color["scale"]["domain"][1] >= 20
+
+
 def test_planner__demo_database__says_so(sqlite_service: Service, sqlite_database: Database) -> None:
     fill(sqlite_database)
     with sqlite_database.transaction() as tx:
