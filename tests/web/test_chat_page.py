@@ -366,6 +366,7 @@ def test_push__reaches_every_open_page_once__and_a_page_that_was_away(browser: B
     page = visitor.agree()
     second = visitor.new_page()
     second.goto(site.url + "/chat")
+    expect(second.locator(".line.bot > p").last).to_contain_text("谢谢您")  # its history is there before the push is
     token = next(cookie["value"] for cookie in visitor.context.cookies() if cookie["name"] == "buqi_chat")
     row = push(site, token, "请您填一份问卷", Button("好", "sv:yes"))
     for each in (page, second):
