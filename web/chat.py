@@ -76,7 +76,7 @@ def router(services: Services) -> APIRouter:
 
     @api.get("/chat/history")
     def history(request: Request) -> Response:
-        """`{at, consented, community, lines: [{id, at_ms, by, text}], buttons}` of this session, the last 50 lines."""
+        """`{at, consented, community, lines: [{id, at_ms, by, text}], buttons}` of one visitor, the last 50 lines."""
         token = token_of(request)
         response = _json(desk.history(token) | {"at": services.gateway.clock()})
         if token is None and PAGE_MARK in request.headers:
