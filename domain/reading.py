@@ -8,14 +8,29 @@ import msgspec
 CONFIDENT = 0.6
 
 
+class PlaceHint(msgspec.Struct, frozen=True, gc=False):
+    """A place a message names: `start`, `end` as in a mention. `area`: its code in the area tree, where it is known."""
+
+    kind: str
+    name: str
+    start: int
+    end: int
+    area: str | None = None
+
+
 class Mention(msgspec.Struct, frozen=True, gc=False):
-    """One facility a message is about. `start`, `end`: characters of the original text, half-open."""
+    """One facility a message is about. `start`, `end`: characters of the original text, half-open.
+
+    `stance`: "need" where it is asked for, "objection" where it is refused, else the intent of the message.
+    """
 
     leaf: str
     p: float
     start: int
     end: int
     nature: str = "unknown"
+    group: str = "all"  #: whom it is for: elderly, children, disabled ... (`target_groups` of the catalogue)
+    stance: str = "need"
     others: tuple[str, ...] = ()  #: the next best facilities, best first
 
 

@@ -46,8 +46,17 @@ def load_corpus(catalogue: Catalogue, folder: Path = FOLDER) -> list[Sample]:
     Raises:
         DataFileError: a line is broken; names file, line, fault and way out.
     """
+    return [sample for path in files(folder) for sample in load_file(catalogue, path)]
+
+
+def load_file(catalogue: Catalogue, path: Path) -> list[Sample]:
+    """The samples of one file.
+
+    Raises:
+        DataFileError: a line is broken; names file, line, fault and way out.
+    """
     known = (frozenset(catalogue.intents), frozenset(catalogue.leaves), frozenset(catalogue.natures))
-    return [sample for path in files(folder) for sample in _read(path, folder, *known)]
+    return list(_read(path, *known))
 
 
 def catalogue_samples(catalogue: Catalogue) -> list[Sample]:
@@ -97,10 +106,8 @@ def parse(marked: str) -> tuple[str, tuple[Span, ...]]:
     return text + marked[last:], tuple(spans)
 
 
-def _read(
-    path: Path, folder: Path, intents: frozenset[str], leaves: frozenset[str], natures: frozenset[str]
-) -> Iterator[Sample]:
-    name = f"nlp/corpus/{path.relative_to(folder).as_posix()}"
+def _read(path: Path, intents: frozenset[str], leaves: frozenset[str], natures: frozenset[str]) -> Iterator[Sample]:
+    name = "/".join(path.parts[-3:])
     for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
         if not line.strip() or line.startswith("#"):
             continue

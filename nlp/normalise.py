@@ -1,13 +1,21 @@
-"""Brings a text into one shape (width, case, control characters, repeats) and remembers where each character was."""
+"""Brings a text into one shape and remembers where each character was.
+
+Width and case (NFKC), traditional characters to simplified (OpenCC's table, character by character, so that places in
+the text stay), nothing unprintable, repeats cut short.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 REPEATS = re.compile(r"([^0-9])\1{2,}")
 SURROGATES = range(0xD800, 0xE000)
+MODIFIERS = {0x20E3, *range(0xFE00, 0xFE10), *range(0x1F3FB, 0x1F400)}  #: of emoji: colour, variant, keycap
+IDEOGRAPHS = "\u3400", "\U000323af"
 
 
 class Normal(NamedTuple):
@@ -26,7 +34,7 @@ class Normal(NamedTuple):
 
 
 class _Fold(dict[int, str]):
-    """Character by character: NFKC, lower case, nothing unprintable; each looked up once."""
+    """Character by character: NFKC, lower case, simplified, nothing unprintable; each looked up once."""
 
     def __missing__(self, code: int) -> str:
         folded = self[code] = _fold(code)
@@ -34,16 +42,25 @@ class _Fold(dict[int, str]):
 
 
 def _fold(code: int) -> str:
-    if code in SURROGATES or unicodedata.category(chr(code)) in ("Cc", "Cf", "Co", "Cn"):
+    if code in MODIFIERS or code in SURROGATES or unicodedata.category(chr(code)) in ("Cc", "Cf", "Co", "Cn"):
         return "\n" if code in (0x0A, 0x0D) else " "
-    return unicodedata.normalize("NFKC", chr(code)).lower() or " "
+    folded = unicodedata.normalize("NFKC", chr(code)).lower()
+    return _simplified()(folded) if IDEOGRAPHS[0] <= folded[:1] <= IDEOGRAPHS[1] else folded or " "
+
+
+@cache
+def _simplified() -> Callable[[str], str]:
+    import opencc
+
+    convert: Callable[[str], str] = opencc.OpenCC("t2s").convert
+    return convert
 
 
 _FOLD = _Fold()
 
 
 def fold(text: str) -> str:
-    """NFKC and lower case, character by character; as long as `text` unless a character stands for several (㎡)."""
+    """NFKC, lower case and simplified, character by character; as long as `text` unless a character stands for several (㎡)."""
     return text.translate(_FOLD)
 
 

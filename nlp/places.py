@@ -1,0 +1,131 @@
+"""Where a message says it is: names of the area tree and of the operator's gazetteer, estates, buildings, gates, roads.
+
+Hints, not decisions: a resident's own community is what they chose. Door numbers are personal data and never a hint.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from domain.areas import AreaTree
+from domain.errors import DataFileError
+from domain.reading import PlaceHint
+from nlp.normalise import fold
+
+GAZETTEER = "gazetteer.tsv"  #: in the data folder; made and edited by the operator
+KINDS = ("city", "district", "street", "community", "estate", "building", "road", "gate", "landmark")
+WAY_OUT = "name, kind (estate, building, road, gate, landmark, community) and perhaps an area code, separated by tabs"
+MAX_HINTS = 6
+
+#: What may stand before a name in running text.
+BEFORE = r"(?:(?<![\u4e00-\u9fff])|(?<=[在住到从去离是和跟与的,]))(?:我们|咱们|俺们|我|俺|咱|住|在|到|从|去|离|是)?"
+#: Names by their form. Group 1 is the name.
+FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    (
+        "estate",
+        re.compile(
+            BEFORE + r"([\u4e00-\u9fff]{2,6}?(?:[一二三四五六七八东西南北]区)?"
+            r"(?:小区|家园|花园|新村|公寓|嘉园|宿舍|家属院|佳苑|新苑|名苑|豪庭|华府|花苑)(?:[一二三四五六七八东西南北]区)?)"
+        ),
+    ),
+    ("building", re.compile(r"((?:[a-d0-9]{1,3}|[一二三四五六七八九十]{1,3})(?:号|#)?(?:楼|栋|幢)(?!上|下|顶|道|房|梯|层))")),
+    ("gate", re.compile(r"((?:东|西|南|北)(?:大|侧|小|偏)?门)(?!诊|面|店)")),
+    (
+        "road",
+        re.compile(BEFORE + r"([\u4e00-\u9fff]{2,4}?(?:大道|大街|路|街|巷|胡同)(?!边|面|灯|过|口|上|都|走|牌|道|办|坊)(?:\d{1,4}号)?)"),
+    ),
+)
+#: Words that only look like a name of a road or an estate.
+COMMON = re.compile(
+    r"^(?:这|那|哪|各|每|整|老旧|全|本|该|其他|别的|隔壁|对面|附近|旁边|我们|咱们|俺们|人家|一个|多个|很多|小区|没有|这个|那个|修|走|马|公|铁|"
+    r"高速|断头|回家|上学|下班|上班|必经|十字|水泥|柏油|土|石子|盲|网|电|线|套|思|一条|这条|那条|条|过马|出|大马|门前|门口|背|步行|商业|美食)"
+)
+
+
+class Entry(NamedTuple):
+    """A name and what it names. `area`: the code of the community (or street) it lies in, where known."""
+
+    name: str
+    kind: str
+    area: str | None = None
+
+
+def tree_entries(tree: AreaTree) -> list[Entry]:
+    """Every name and alias of the areas below the city."""
+    return [
+        Entry(name, area.kind, area.code)
+        for area in tree.by_code.values()
+        if area.kind != "city"
+        for name in (area.name, *area.aliases)
+        if len(name) > 1
+    ]
+
+
+def read_gazetteer(path: Path, tree: AreaTree) -> list[Entry]:
+    """The operator's own names: one a line, `name TAB kind [TAB area code]`, `#` starts a comment. No file: none.
+
+    Raises:
+        DataFileError: a line is broken; names file, line, fault and way out.
+    """
+    if not path.is_file():
+        return []
+    entries = []
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        name, kind, *rest = (cell.strip() for cell in line.split("\t")) if "\t" in line else (line.strip(), "")
+        area = rest[0] if rest and rest[0] else None
+        fault = (
+            f"unknown kind {kind!r}"
+            if kind not in KINDS
+            else "the name is too short"
+            if len(name) < 2
+            else f"unknown area {area!r}"
+            if area is not None and area not in tree
+            else ""
+        )
+        if fault:
+            raise DataFileError(path.name, f"line {number}", fault, WAY_OUT)
+        entries.append(Entry(name, kind, area))
+    return entries
+
+
+class Places:
+    """Finds places in texts. Immutable."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._entries = {fold(entry.name): entry for entry in entries}
+
+    @cached_property
+    def _names(self) -> Any:
+        import ahocorasick
+
+        automaton = ahocorasick.Automaton()
+        for name, entry in self._entries.items():
+            automaton.add_word(name, entry)
+        automaton.make_automaton()
+        return automaton
+
+    def find(self, text: str) -> list[PlaceHint]:
+        """The places a normalised text names, in its order; a longer name hides what lies inside it."""
+        found: list[PlaceHint] = []
+        if self._entries:
+            for last, entry in self._names.iter(text):
+                start = last + 1 - len(entry.name)
+                found.append(PlaceHint(entry.kind, text[start : last + 1], start, last + 1, entry.area))
+        for kind, form in FORMS:
+            for match in form.finditer(text):
+                if not COMMON.match(match[1]):
+                    found.append(PlaceHint(kind, match[1], match.start(1), match.end(1)))
+        if len(found) > 1:
+            found.sort(key=lambda hint: (hint.area is None, hint.start - hint.end))
+            kept: list[PlaceHint] = []
+            for hint in found:
+                if not any(hint.start < other.end and other.start < hint.end for other in kept):
+                    kept.append(hint)
+            found = sorted(kept, key=lambda hint: hint.start)
+        return found[:MAX_HINTS]
