@@ -80,9 +80,9 @@ def by_source(judgements: Iterable[Judgement]) -> dict[str, int]:
     return dict(sorted(Counter(one.source for one in judgements).items()))
 
 
-def need_ids(judgements: Iterable[Judgement]) -> dict[str, list[int]]:
-    """Writer of a sample -> the needs it comes from."""
-    return {_writer(message_id): [one.need_id for one in group] for message_id, group in _messages(judgements)}
+def by_writer(judgements: Iterable[Judgement]) -> dict[str, list[Judgement]]:
+    """Writer of a sample -> the judgements it comes from."""
+    return {_writer(message_id): group for message_id, group in _messages(judgements)}
 
 
 def _messages(judgements: Iterable[Judgement]) -> list[tuple[int, list[Judgement]]]:
