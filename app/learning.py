@@ -103,6 +103,9 @@ def history(settings: Settings, texts: Texts) -> None:
             "dictionary": entry.dictionary or "-",
         }
         print(" ".join([texts("learn.entry", **facts), *marks]))
+        if "intent_accuracy" in entry.figures:
+            measured = {what: entry.figures[f"{what}_accuracy"] for what in ("intent", "leaf")}
+            print("  " + texts("learn.figures", **measured))
         for name in ("test", "site"):
             if found := entry.comparison.get(name):
                 compared = Compared(*(Difference(**found[what]) for what in Compared._fields))

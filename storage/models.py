@@ -23,6 +23,7 @@ class Entry(NamedTuple):
     verdict: str | None
     labels: dict[str, int]
     comparison: dict[str, Any]
+    figures: dict[str, Any]
 
 
 def activate(
@@ -90,8 +91,9 @@ def history(tx: Connection) -> list[Entry]:
         model.verdict,
         model.labels,
         model.comparison,
+        model.figures,
     ).order_by(model.created_ms.desc(), model.version)
-    return [Entry(*row[:7], json.loads(row[7] or "{}"), json.loads(row[8] or "{}")) for row in tx.execute(query)]
+    return [Entry(*row[:7], *(json.loads(column or "{}") for column in row[7:])) for row in tx.execute(query)]
 
 
 def _json(value: Mapping[str, object]) -> str:

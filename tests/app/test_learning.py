@@ -125,7 +125,7 @@ def test_train__corrections__promote_list_and_go_back(
     learning.history(settings, texts)
     told = capsys.readouterr().out
     assert promoted is not None and promoted in told
-    assert "采用" in told and "工作人员 70" in told and "〔选定〕" in told and "现场样本" in told
+    assert "采用" in told and "工作人员 70" in told and "交叉验证" in told and "〔选定〕" in told and "现场样本" in told
 
     learning.train(settings, texts, False, few, NO_FILE)
     assert "没有新的标注" in capsys.readouterr().out
