@@ -67,15 +67,14 @@ def _disputed(disputes: Sequence[Dispute], texts: Texts) -> Iterator[list[str]]:
 def _suspected(said: Sequence[Judgement], of_corpus: bool, folder: Path, texts: Texts) -> Iterator[list[str]]:
     if not said and not of_corpus:
         return
-    from nlp.noise import suspects
+    from nlp.noise import alike_together, suspects
 
     catalogue = load_catalogue()
     taught = site.samples(said)
-    samples = [*taught, *corpus.load_corpus(catalogue, folder), *corpus.catalogue_samples(catalogue)]
+    samples = [*alike_together(taught), *corpus.load_corpus(catalogue, folder), *corpus.catalogue_samples(catalogue)]
     needs = site.by_writer(said)
     for found in suspects(samples, catalogue):
-        sample = samples[found.place]
-        judged = needs[sample.writer] if found.place < len(taught) else []
+        judged = needs[taught[found.place].writer] if found.place < len(taught) else []
         if judged or of_corpus:
             yield [
                 texts("noise.of." + found.what),
@@ -85,7 +84,7 @@ def _suspected(said: Sequence[Judgement], of_corpus: bool, folder: Path, texts: 
                 f"{found.label_p:.2f}",
                 found.instead,
                 f"{found.instead_p:.2f}",
-                sample.text,
+                samples[found.place].text,
             ]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from domain.catalogue import Catalogue
 from nlp import tokenize
+from nlp.batches import batches
 from nlp.corpus import Sample
 from nlp.crossfit import writer_folds
 from nlp.model import Array, Model, softmax
@@ -42,6 +43,19 @@ def suspects(samples: Sequence[Sample], catalogue: Catalogue) -> list[Suspect]:
     return sorted(found, key=lambda one: (one.label_p - one.instead_p, one.place, one.what))
 
 
+def alike_together(samples: Sequence[Sample]) -> list[Sample]:
+    """These samples with nearly the same words given to one writer, so that they are held out together.
+
+    Labels given to many by one tap are wrong together: those that were learnt would confirm the one that is read.
+    """
+    found = list(samples)
+    groups = batches([sample.text for sample in samples], [_leaf(sample) or sample.intent for sample in samples])
+    for group in groups:
+        for place in group:
+            found[place] = found[place]._replace(writer=samples[group[0]].writer)
+    return found
+
+
 def confident_disagreements(labels: Sequence[int], chances: Array) -> list[tuple[int, int]]:
     """(row, class believed instead) for every row whose believed class is not its label.
 
@@ -60,7 +74,8 @@ def confident_disagreements(labels: Sequence[int], chances: Array) -> list[tuple
 
 def _suspects(what: str, labels: Sequence[str | None], classes: Sequence[str], chances: Array) -> list[Suspect]:
     places = {name: place for place, name in enumerate(classes)}
-    given = [places.get(label, -1) if label is not None else -1 for label in labels]
+    read = chances.sum(axis=1) > 0  # the catalogue's own examples are in no fold
+    given = [places[label] if label is not None and read[row] else -1 for row, label in enumerate(labels)]
     return [
         Suspect(
             place=row,

@@ -154,8 +154,7 @@ class Batches:
 
     def _shown(self, staff: Staff, batch: Batch) -> Outbound:
         texts, key = self.desk.world.texts, f"{batch.seed}:{batch.digest}"
-        words = list(dict.fromkeys(_words(case) for case in batch.cases))[:EXAMPLES]
-        examples = "\n".join(f"· {one[:MAX_EXAMPLE]}" + ("…" if len(one) > MAX_EXAMPLE else "") for one in words)
+        examples = "\n".join(list(dict.fromkeys(map(_example, batch.cases)))[:EXAMPLES])
         name = self.desk.leaf_name(batch.cases[0].leaf)
         choices = []
         if staff.role == "worker":
@@ -170,3 +169,10 @@ def _words(case: Case) -> str:
     """The need's own masked words, or the whole message when masking moved them."""
     place = own_words(case.masked, case.span_start, case.span_end)
     return case.masked[slice(*place)] if place else case.masked
+
+
+def _example(case: Case) -> str:
+    """The whole message where it is short, or else the need's own words."""
+    if len(case.masked) <= MAX_EXAMPLE:
+        return f"· {case.masked}"
+    return f"· …{_words(case)[:MAX_EXAMPLE]}…"

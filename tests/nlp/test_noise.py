@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from domain.catalogue import Catalogue
-from nlp.corpus import load_corpus
-from nlp.noise import confident_disagreements, suspects
-from tests.corpora import a_small_corpus
+from nlp.corpus import catalogue_samples, load_corpus
+from nlp.noise import alike_together, confident_disagreements, suspects
+from nlp.site import samples as as_samples
+from tests.corpora import a_small_corpus, judged
 
 
 def test_disagreements__by_hand__thresholds_are_per_class() -> None:
@@ -39,3 +40,20 @@ def test_suspects__planted_wrong_labels__are_found(tmp_path: Path, catalogue: Ca
     assert len(hits) >= 0.6 * len(planted)
     assert all((one.label, one.label_p < one.instead_p) == ("pharmacy", True) for one in hits)
     assert len(found) < 0.25 * len(everything), "a list to look through, not the corpus again"
+
+
+def test_suspects__many_labelled_wrong_by_one_tap__are_all_found(tmp_path: Path, catalogue: Catalogue) -> None:
+    """Learnt from, one would confirm the other; held out together they do not."""
+    wrong = as_samples(judged([f"{number}号楼没有车位，停车难" for number in range(6)], "pharmacy"))
+    everything = [*alike_together(wrong), *load_corpus(catalogue, a_small_corpus(tmp_path / "few", 12))]
+    found = [one for one in suspects(everything, catalogue) if one.what == "facility" and one.place < len(wrong)]
+    assert {one.place for one in found} == set(range(6))
+    assert {one.instead for one in found} == {"car_parking"}
+
+
+def test_suspects__catalogue_examples__are_in_no_fold_and_lower_no_threshold(
+    tmp_path: Path, catalogue: Catalogue
+) -> None:
+    corpus = load_corpus(catalogue, a_small_corpus(tmp_path / "few"))
+    found = suspects([*corpus, *catalogue_samples(catalogue)], catalogue)
+    assert all(one.place < len(corpus) for one in found)

@@ -39,6 +39,16 @@ def test_batch__alike_needs__one_card_with_count_and_examples(service: Service, 
     assert _labels(shown) == ["都对", "都改", "逐条看", "下一组"]
 
 
+def test_batch__many_or_long__at_most_five_examples_and_short_ones(service: Service, bot: Bot) -> None:
+    for number in range(8):
+        a_need(service, f"{number}号楼想要个公园" + "啊" * (4000 if number == 0 else 0), f"u{number}")
+    shown = bot.say("/batch")
+    assert "8 条" in shown.text
+    assert shown.text.count("· ") == 5
+    assert "1号楼想要个公园" in shown.text
+    assert len(shown.text) < 1000
+
+
 def test_confirm__a_batch__each_gets_its_label_and_counts(service: Service, bot: Bot) -> None:
     needs = [a_need(service, "想要个公园", f"u{number}") for number in range(4)]
     alone = a_need(service, "没有菜场", "u8")
