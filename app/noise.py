@@ -1,4 +1,4 @@
-"""`buqi labels --noise`: labels in doubt, as a table to look through. Masked words and ids of needs, nobody's id."""
+"""`buqi labels --noise`: labels in doubt, as a table to look through. Masked words and receipt numbers, nobody's id."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _disputed(disputes: Sequence[Dispute], texts: Texts) -> Iterator[list[str]]:
         yield [
             texts("noise.of.dispute"),
             _sources((one.source for one in dispute.opinions), texts),
-            str(dispute.need_id),
+            dispute.receipt,
             _opinion(standing, texts),
             "",
             "; ".join(_opinion(one, texts) for one in others),
@@ -79,7 +79,7 @@ def _suspected(said: Sequence[Judgement], of_corpus: bool, folder: Path, texts: 
             yield [
                 texts("noise.of." + found.what),
                 _sources((one.source for one in judged), texts) or texts("label.source.corpus"),
-                " ".join(str(one.need_id) for one in judged),
+                " ".join(one.receipt for one in judged),
                 found.label,
                 f"{found.label_p:.2f}",
                 found.instead,

@@ -20,6 +20,7 @@ class Judgement(NamedTuple):
     intent: str | None  #: None when all that was said is that it is no such need
     source: str  #: resident, worker
     is_whole: bool  #: every need of the message is judged and none withdrawn: the whole text may be learnt from
+    receipt: str = ""  #: the number by which people know the need
 
 
 class Opinion(NamedTuple):
@@ -33,6 +34,6 @@ class Opinion(NamedTuple):
 class Dispute(NamedTuple):
     """A need people judged differently."""
 
-    need_id: int
+    receipt: str
     masked: str
     opinions: tuple[Opinion, ...]

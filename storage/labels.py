@@ -27,6 +27,7 @@ def judgements(tx: Connection) -> list[Judgement]:
             label.new_leaf,
             label.intent,
             label.by_role,
+            need.receipt,
         )
         .join_from(label, need, need.id == label.need_id)
         .join(t.Message, t.Message.id == need.message_id)
@@ -35,7 +36,7 @@ def judgements(tx: Connection) -> list[Judgement]:
     )
     last: dict[int, Judgement] = {}
     for row in tx.execute(query):
-        found = Judgement(*row, is_whole=False)
+        found = Judgement(*row[:-1], is_whole=False, receipt=row[-1])
         if (earlier := last.get(found.need_id)) is not None:
             found = found._replace(read_leaf=earlier.read_leaf)
         last[found.need_id] = found
@@ -48,20 +49,20 @@ def disputes(tx: Connection) -> list[Dispute]:
     """Needs whose judges do not agree, each with their last word; a judge who changed their mind is no dispute."""
     label, need = t.Label, t.Need
     query = (
-        select(need.id, t.Message.masked, label.by_role, label.by_id, label.new_leaf, label.intent)
+        select(need.receipt, t.Message.masked, label.by_role, label.by_id, label.new_leaf, label.intent)
         .join_from(label, need, need.id == label.need_id)
         .join(t.Message, t.Message.id == need.message_id)
         .where(need.status != "withdrawn")
         .order_by(need.id, label.at_ms, label.id)
     )
-    words: dict[int, str] = {}
-    said: dict[int, dict[tuple[str, int], Opinion]] = {}
-    for need_id, masked, role, by_id, leaf, intent in tx.execute(query):
-        words[need_id] = masked
-        said.setdefault(need_id, {})[role, by_id] = Opinion(role, leaf, intent)
+    words: dict[str, str] = {}
+    said: dict[str, dict[tuple[str, int], Opinion]] = {}
+    for receipt, masked, role, by_id, leaf, intent in tx.execute(query):
+        words[receipt] = masked
+        said.setdefault(receipt, {})[role, by_id] = Opinion(role, leaf, intent)
     return [
-        Dispute(need_id, words[need_id], tuple(opinions.values()))
-        for need_id, opinions in said.items()
+        Dispute(receipt, words[receipt], tuple(opinions.values()))
+        for receipt, opinions in said.items()
         if len({(one.leaf, one.intent) for one in opinions.values()}) > 1
     ]
 

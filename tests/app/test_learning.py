@@ -23,7 +23,7 @@ from storage.database import Database
 from storage.vault import Vault
 from tests.builders import NOW_MS, FakeReader, a_service, a_world
 from tests.corpora import MEANT, WORD, a_small_corpus, sentences
-from tests.staff.builders import Bot, a_need, a_worker
+from tests.staff.builders import Bot, a_need, a_worker, need_row
 
 NO_FILE = Path("nowhere.tsv")
 
@@ -176,7 +176,7 @@ def test_rollback__two_champions__the_one_before_reads(
     assert Reader.open(settings.data_dir, few).model.version == first
 
 
-def test_noise__people_disagree_and_a_wrong_label__masked_words_and_need_ids_only(
+def test_noise__people_disagree_and_a_wrong_label__masked_words_and_receipts_only(
     settings: Settings, texts: Texts, few: Path
 ) -> None:
     database, vault = open_database(settings, "test")
@@ -189,16 +189,17 @@ def test_noise__people_disagree_and_a_wrong_label__masked_words_and_need_ids_onl
     other.press(f"no:{disputed}")
     wrong = a_need(service, "小区没有车位，停车难，停车位太少", "u2")
     bot.press(f"set:{wrong}:pharmacy")
+    disputed, wrong = (need_row(database, need_id).receipt for need_id in (disputed, wrong))
     database.close()
 
     out = io.StringIO()
     noise.write_noise(settings, texts, False, out, few)
     head, *rows = list(csv.reader(io.StringIO(out.getvalue())))
     assert len(head) == len(noise.COLUMNS)
-    assert [row[2] for row in rows][:1] == [str(disputed)]
+    assert [row[2] for row in rows][:1] == [disputed]
     assert "不是需求" in rows[0][3] and "car_parking" in rows[0][5]
-    assert {row[2] for row in rows} <= {str(disputed), str(wrong)}
-    suspect = [row for row in rows if row[2] == str(wrong)]
+    assert {row[2] for row in rows} <= {disputed, wrong}
+    suspect = [row for row in rows if row[2] == wrong]
     assert [row[3:6:2] for row in suspect] == [["pharmacy", "car_parking"]]
 
     whole = io.StringIO()

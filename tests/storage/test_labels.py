@@ -129,7 +129,7 @@ def test_disputes__resident_and_worker_disagree__both_last_words_and_no_ids(serv
     bot.press(f"int:{need_id}:service_complaint")
     (found,) = _disputes(service.database)
     assert found == Dispute(
-        need_id,
+        need_row(service.database, need_id).receipt,
         "没有车位",
         (Opinion("resident", "car_parking", "need_report"), Opinion("worker", "car_parking", "service_complaint")),
     )
