@@ -19,8 +19,8 @@ class Judgement(NamedTuple):
     leaf: str | None  #: the facility it is about; None when about none, or when nobody said
     intent: str | None  #: None when all that was said is that it is no such need
     source: str  #: resident, worker
-    is_whole: bool  #: every need of the message is judged and none withdrawn: the whole text may be learnt from
     receipt: str = ""  #: the number by which people know the need
+    is_whole: bool = False  #: every need of the message is judged and none withdrawn: the whole text may be learnt from
 
 
 class Opinion(NamedTuple):

@@ -36,7 +36,7 @@ def judgements(tx: Connection) -> list[Judgement]:
     )
     last: dict[int, Judgement] = {}
     for row in tx.execute(query):
-        found = Judgement(*row[:-1], is_whole=False, receipt=row[-1])
+        found = Judgement(*row)
         if (earlier := last.get(found.need_id)) is not None:
             found = found._replace(read_leaf=earlier.read_leaf)
         last[found.need_id] = found

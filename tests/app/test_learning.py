@@ -176,6 +176,22 @@ def test_rollback__two_champions__the_one_before_reads(
     assert Reader.open(settings.data_dir, few).model.version == first
 
 
+def test_train__champion_does_not_fit_any_more__is_made_anew_from_corpus_and_labels(
+    settings: Settings, texts: Texts, few: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _site(settings, sentences())
+    learning.train(settings, texts, False, few, NO_FILE)
+    version = champion.named(settings.data_dir)
+    assert version is not None
+    (champion.place(settings.data_dir, version) / "weights.npy").write_bytes(b"")
+    assert Reader.open(settings.data_dir, few).model.version != version, "the corpus's own reads meanwhile"
+    learning.train(settings, texts, False, few, NO_FILE)
+    assert "结论：采用" in capsys.readouterr().out
+    reader = Reader.open(settings.data_dir, few)
+    assert reader.model.version == champion.named(settings.data_dir)
+    assert reader.read(f"俺们缺个{WORD}").mentions[0].leaf == MEANT
+
+
 def test_noise__people_disagree_and_a_wrong_label__masked_words_and_receipts_only(
     settings: Settings, texts: Texts, few: Path
 ) -> None:
