@@ -118,15 +118,40 @@ def doctor() -> None:
 
 
 @cli.command()
-def train() -> None:
-    """Train the reader from the corpus, or say that it is up to date."""
-    from nlp.reader import Reader
+def train(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only compare; change nothing.")] = False,
+    rollback: Annotated[bool, typer.Option("--rollback", help="Return to the champion before.")] = False,
+    history: Annotated[bool, typer.Option("--history", help="List models, their figures and verdicts.")] = False,
+) -> None:
+    """Train the reader from the corpus and the site's labels; promote the new model only if it is better."""
+    from app import learning
 
-    settings = own_settings()
-    texts = own_texts()
-    print(texts("cli.training"), file=sys.stderr)
-    reader = Reader.open(settings.data_dir)
-    print(texts("cli.trained", version=reader.model.version))
+    settings, texts = own_settings(), own_texts()
+    if dry_run + rollback + history > 1:
+        raise InputError("learn.one_option")
+    if rollback:
+        learning.rollback(settings, texts)
+    elif history:
+        learning.history(settings, texts)
+    else:
+        learning.train(settings, texts, dry_run)
+
+
+@cli.command()
+def labels(
+    noise: Annotated[bool, typer.Option("--noise", help="List labels that are probably wrong, as CSV.")] = False,
+    corpus: Annotated[bool, typer.Option("--corpus", help="With --noise: the corpus's sentences as well.")] = False,
+) -> None:
+    """Count the labels residents and workers gave, or list those in doubt."""
+    from app import noise as report
+
+    settings, texts = own_settings(), own_texts()
+    if corpus and not noise:
+        raise InputError("labels.corpus_alone")
+    if noise:
+        report.write_noise(settings, texts, corpus, sys.stdout)
+    else:
+        print(report.counted(settings, texts))
 
 
 @cli.command()

@@ -12,7 +12,7 @@ from bot import campaigns
 from bot.conversation.context import World
 from bot.gateway import now_ms
 from domain.errors import NotFound
-from storage import staff
+from storage import models, staff
 from storage.database import Database
 from storage.vault import Vault
 
@@ -67,7 +67,23 @@ def survey_push(tools: Tools, arguments: dict[str, Any]) -> dict[str, Any]:
     return dict(campaigns.push(tools.database, tools.world, arguments["survey"], area, arguments.get("at"), now_ms()))
 
 
+def model_note(tools: Tools, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Notes how a challenger was judged."""
+    with tools.database.transaction() as tx:
+        models.note(tx, now_ms=now_ms(), **arguments)
+    return {"version": arguments["version"]}
+
+
+def model_verdict(tools: Tools, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Changes what became of a model."""
+    with tools.database.transaction() as tx:
+        models.set_verdict(tx, arguments["version"], arguments["verdict"])
+    return {"version": arguments["version"]}
+
+
 COMMANDS: dict[str, Callable[[Tools, dict[str, Any]], dict[str, Any]]] = {
+    "model note": model_note,
+    "model verdict": model_verdict,
     "staff invite": staff_invite,
     "staff list": staff_list,
     "staff revoke": staff_revoke,

@@ -97,15 +97,18 @@ def _database(settings: Settings) -> str:
 
 
 def _model(settings: Settings) -> str:
-    from nlp.model import Damaged, load
-    from nlp.reader import model_version
+    from nlp import champion
+    from nlp.reader import FORMAT, model_version
+    from nlp.versions import fits_version
 
-    version = model_version()
-    try:
-        load(settings.data_dir / "models" / version, version)
-    except Damaged as exc:
-        raise AppError("doctor.model") from exc
-    return version
+    named = champion.named(settings.data_dir)
+    reigning = champion.find(settings.data_dir, fits_version(FORMAT))
+    if named is not None and reigning is None:
+        raise AppError("doctor.champion", version=named)
+    found = reigning or champion.load_or_none(settings.data_dir, model_version())
+    if found is None:
+        raise AppError("doctor.model")
+    return found.version
 
 
 def _tokens(settings: Settings, texts: Texts) -> str:

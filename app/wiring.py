@@ -16,7 +16,9 @@ from bot.service import Service
 from domain.catalogue import load_catalogue, load_city
 from domain.errors import ConfigError
 from domain.texts import Texts, load_texts
-from nlp.reader import Reader, model_version
+from nlp import champion
+from nlp.reader import FORMAT, Reader, model_version
+from nlp.versions import fits_version
 from storage import areas, meta, models
 from storage.database import Database, is_outage
 from storage.migrate import is_current, upgrade
@@ -116,9 +118,11 @@ def _reachable(database: Database) -> Iterator[None]:
 
 
 def open_reader(settings: Settings) -> Reader:
-    """The reader with today's model. Training needs half a gigabyte, so another process does it, once."""
-    version = model_version()
-    if not (settings.data_dir / "models" / version).is_dir():
+    """The reader with the champion or today's model. Training needs half a gigabyte: another process does it, once."""
+    if (
+        champion.find(settings.data_dir, fits_version(FORMAT)) is None
+        and not champion.place(settings.data_dir, model_version()).is_dir()
+    ):
         subprocess.run([sys.executable, "-c", TRAIN, str(settings.data_dir.absolute())], check=False)
     return Reader.open(settings.data_dir)
 
@@ -134,7 +138,10 @@ def build(settings: Settings, purpose: str, *, demo: bool = False) -> App:
         world = build_world(settings)
         reader = open_reader(settings)
         with database.transaction() as tx:
-            models.activate(tx, reader.model.version, reader.model.figures, now_ms())
+            read = reader.model
+            models.activate(
+                tx, read.version, read.figures, now_ms(), corpus=read.corpus_version, dictionary=read.dictionary_version
+            )
         service = Service(database, vault, world, reader)
     except BaseException:
         database.close()

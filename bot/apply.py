@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from bot.conversation import effects as e
+from domain.judgement import NEED
 from domain.messages import Outbound
 from storage import book as b
 from storage.ids import new_id
@@ -154,8 +155,16 @@ def _reassign(effect: e.ReassignNeed, turn: Turn) -> None:
     change_need(turn.page, turn.standing, turn.person.resident_id, need, effect.leaf, "resident", turn.now_ms)
 
 
-def label_need(page: b.Page, need: b.LiveNeed, leaf: str, role: str, by_id: int, now_ms: int) -> None:
-    """Keeps somebody's judgement for the next training."""
+def label_need(
+    page: b.Page,
+    need: b.LiveNeed,
+    leaf: str | None,
+    role: str,
+    by_id: int,
+    now_ms: int,
+    intent: str | None = NEED,
+) -> None:
+    """Keeps somebody's judgement for the next training; no `intent`: it is no such need, and nobody said what."""
     page.inserts.append(
         (
             b.LABEL,
@@ -166,6 +175,7 @@ def label_need(page: b.Page, need: b.LiveNeed, leaf: str, role: str, by_id: int,
                 "by_id": by_id,
                 "old_leaf": need.leaf,
                 "new_leaf": leaf,
+                "intent": intent,
                 "at_ms": now_ms,
             },
         )
@@ -198,7 +208,10 @@ def retract_need(page: b.Page, standing: b.Standing, need: b.LiveNeed, status: s
 
 
 def _retract(effect: e.RetractNeed, turn: Turn) -> None:
-    retract_need(turn.page, turn.standing, turn.standing.needs[effect.need_id], effect.status, "resident")
+    need = turn.standing.needs[effect.need_id]
+    if effect.status == "rejected":  # what is withdrawn was read rightly: it says nothing of the reader
+        label_need(turn.page, need, None, "resident", turn.person.resident_id, turn.now_ms, None)
+    retract_need(turn.page, turn.standing, need, effect.status, "resident")
 
 
 def _record_answer(effect: e.RecordAnswer, turn: Turn) -> None:

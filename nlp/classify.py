@@ -8,6 +8,7 @@ from typing import TextIO
 import msgspec
 
 from domain.reading import Mention, Reading
+from nlp.model import Model
 from nlp.reader import Reader
 
 CHUNK = 256  #: lines read and labelled at once
@@ -31,6 +32,8 @@ class Labelled(msgspec.Struct, frozen=True):
     emergency: str | None
     masked: str
     model: str
+    corpus: str
+    dictionary: str
 
 
 def classify_file(reader: Reader, source: TextIO, sink: TextIO, on_fault: OnFault) -> int:
@@ -50,11 +53,11 @@ def classify_file(reader: Reader, source: TextIO, sink: TextIO, on_fault: OnFaul
                 faults += 1
                 on_fault(number, f"{exc}; a line is a JSON object with id and text")
         for one, reading in zip(lines, reader.read_many([one.text for one in lines]), strict=True):
-            sink.write(encode(labelled(one.id, reading)).decode() + "\n")
+            sink.write(encode(labelled(one.id, reading, reader.model)).decode() + "\n")
     return faults
 
 
-def labelled(identity: str | int | None, reading: Reading) -> Labelled:
+def labelled(identity: str | int | None, reading: Reading, model: Model) -> Labelled:
     """A reading as one line of the output; every facility is listed, only `need_report` makes it demand."""
     return Labelled(
         id=identity,
@@ -64,6 +67,8 @@ def labelled(identity: str | int | None, reading: Reading) -> Labelled:
         emergency=reading.emergency,
         masked=reading.masked.encode("utf-8", "replace").decode(),
         model=reading.model,
+        corpus=model.corpus_version,
+        dictionary=model.dictionary_version,
     )
 
 

@@ -33,6 +33,7 @@ class Sample(NamedTuple):
     spans: tuple[Span, ...]
     register: str
     writer: str
+    weight: float = 1.0
 
 
 def files(folder: Path = FOLDER) -> list[Path]:
@@ -57,6 +58,16 @@ def load_file(catalogue: Catalogue, path: Path) -> list[Sample]:
     """
     known = (frozenset(catalogue.intents), frozenset(catalogue.leaves), frozenset(catalogue.natures))
     return list(_read(path, *known))
+
+
+def load_file(catalogue: Catalogue, path: Path) -> list[Sample]:
+    """All samples of one file.
+
+    Raises:
+        DataFileError: a line is broken; names file, line, fault and way out.
+    """
+    known = (frozenset(catalogue.intents), frozenset(catalogue.leaves), frozenset(catalogue.natures))
+    return list(_read(path, path.parent, *known))
 
 
 def catalogue_samples(catalogue: Catalogue) -> list[Sample]:

@@ -39,6 +39,7 @@ class Model:
     to it, so that a loaded model is the trained one.
     `settings`: what turns scores into believable probabilities. `figures`: how well held-out writers were read, as
     {"intent_accuracy", "leaf_accuracy", "leaves": {facility: {"precision", "recall", "support"}}, ...}.
+    `corpus_version`, `dictionary_version`, `fits_version`: what it was made from and fits (`nlp.versions`).
     """
 
     version: str
@@ -51,6 +52,9 @@ class Model:
     intercept: Array
     settings: dict[str, float]
     figures: dict[str, Any] = field(default_factory=dict)
+    corpus_version: str = ""
+    dictionary_version: str = ""
+    fits_version: str = ""
 
     def head(self, name: str) -> slice:
         """The columns of one head: "leaf", "intent" or "nature"."""
@@ -101,6 +105,9 @@ def save(model: Model, folder: Path) -> None:
             "intercept": model.intercept.tolist(),
             "settings": model.settings,
             "figures": model.figures,
+            "corpus_version": model.corpus_version,
+            "dictionary_version": model.dictionary_version,
+            "fits_version": model.fits_version,
         }
         (scratch / WORDS).write_bytes(msgspec.json.encode(described))
         np.save(scratch / ARRAYS, model.weights.astype(np.float16), allow_pickle=False)
@@ -143,6 +150,9 @@ def load(folder: Path, version: str) -> Model:
             intercept=np.array(words["intercept"], np.float32),
             settings=words["settings"],
             figures=words["figures"],
+            corpus_version=words["corpus_version"],
+            dictionary_version=words["dictionary_version"],
+            fits_version=words["fits_version"],
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, msgspec.DecodeError) as exc:
         raise Damaged(f"{folder}: {type(exc).__name__}") from exc

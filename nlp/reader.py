@@ -13,7 +13,7 @@ import numpy as np
 
 from domain.catalogue.loader import FOLDER as CATALOGUE
 from domain.reading import Mention, Reading
-from nlp import clauses, corpus, emergency, features, mask, rules, tokenize
+from nlp import champion, clauses, corpus, emergency, features, mask, rules, tokenize, versions
 from nlp.model import Array, Damaged, Model, load, save, softmax
 from nlp.normalise import Normal, normalise
 
@@ -101,24 +101,13 @@ class Reader:
 
     @classmethod
     def open(cls, data_dir: Path | None = None, folder: Path = corpus.FOLDER) -> Reader:
-        """The reader with the model of today's corpus: loaded from `<data_dir>/models`, or trained and stored there.
-
-        Without `data_dir` the model is trained and not kept. A damaged or outdated model is trained again.
+        """The reader with the champion of `<data_dir>/models`, or else with the model of today's corpus.
 
         Raises:
             DataFileError: a corpus file is broken.
         """
-        version = model_version(folder)
-        place = data_dir / "models" / version if data_dir is not None else None
-        if place is not None:
-            try:
-                return cls(load(place, version))
-            except Damaged as exc:
-                log.info("model.train", extra={"reason": str(exc)})
-        model = _train(folder, version)
-        if place is not None:
-            save(model, place)
-        return cls(model)
+        chosen = champion.find(data_dir, versions.fits_version(FORMAT)) if data_dir is not None else None
+        return cls(chosen or corpus_model(data_dir, folder))
 
     def read(self, text: str) -> Reading:
         """One message read; see `read_many`."""
@@ -303,6 +292,27 @@ def believable(p: float, slope: float, shift: float) -> float:
     return 1 / (1 + math.exp(-(slope * math.log(p / (1 - p)) + shift)))
 
 
+def corpus_model(data_dir: Path | None = None, folder: Path = corpus.FOLDER) -> Model:
+    """The model of today's corpus: loaded from `<data_dir>/models`, or trained and stored there.
+
+    Without `data_dir` the model is trained and not kept. A damaged or outdated model is trained again.
+
+    Raises:
+        DataFileError: a corpus file is broken.
+    """
+    version = model_version(folder)
+    if data_dir is None:
+        return _train(folder, version)
+    place = champion.place(data_dir, version)
+    try:
+        return load(place, version)
+    except Damaged as exc:
+        log.info("model.train", extra={"reason": str(exc)})
+    model = _train(folder, version)
+    save(model, place)
+    return model
+
+
 def model_version(folder: Path = corpus.FOLDER) -> str:
     """What the model depends on, as a hash: sentences, words, the catalogue's examples, and the code that learns."""
     here = Path(__file__).parent
@@ -323,4 +333,4 @@ def _train(folder: Path, version: str) -> Model:
 
     catalogue = load_catalogue()
     samples = corpus.load_corpus(catalogue, folder) + corpus.catalogue_samples(catalogue)
-    return train_measured(samples, catalogue, version)
+    return versions.stamped(train_measured(samples, catalogue, version), folder, FORMAT)

@@ -148,7 +148,10 @@ def weighted(samples: Sequence[Sample], messages: Sequence[Row]) -> list[Row]:
     sizes = Counter(kinds)
     weights = [1 / math.sqrt(sizes[kind]) for kind in kinds]
     mean = sum(weights) / len(weights)
-    return [message._replace(weight=weight / mean) for message, weight in zip(messages, weights, strict=True)]
+    return [
+        message._replace(weight=weight / mean * sample.weight)
+        for sample, message, weight in zip(samples, messages, weights, strict=True)
+    ]
 
 
 def leaf_rows(samples: Sequence[Sample], messages: Sequence[Row], cut: tokenize.Cut) -> list[Row]:
@@ -157,11 +160,11 @@ def leaf_rows(samples: Sequence[Sample], messages: Sequence[Row], cut: tokenize.
     for sample, message in zip(samples, messages, strict=True):
         leaves = {span.leaf for span in sample.spans}
         if len(leaves) == 1 or (not leaves and sample.intent != "unclear"):
-            rows.append(message._replace(label=leaves.pop() if leaves else NONE, weight=1.0))
+            rows.append(message._replace(label=leaves.pop() if leaves else NONE, weight=sample.weight))
         for span in sample.spans:
             if (span.end - span.start) < 0.9 * len(sample.text):
                 words = text_features(sample.text[span.start : span.end], cut, whole=False)
-                rows.append(Row(words, span.leaf, sample.writer))
+                rows.append(Row(words, span.leaf, sample.writer, sample.weight))
     return rows
 
 

@@ -6,13 +6,16 @@ Every reading takes the communities a worker is bound to; what lies elsewhere do
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, func, insert, select, update
 
 from domain.errors import InputError, NotFound
+from domain.review import value
 from storage import tables as t
 from storage.book import INBOX, LiveNeed
 from storage.ids import new_id
@@ -21,6 +24,8 @@ from storage.vault import hash_code
 
 ROLES = ("worker", "planner")
 INVITE_VALID_MS = 24 * 3600 * 1000
+WAITING = ("asked", "filed")  #: the statuses of needs that can wait for a judgement
+MOST_WAITING, FEWEST_WAITING = 4_000, 20  #: needs looked at for one order: of an area, of a community and status
 CHANNEL = "staff"  #: of the inbox rows that make an update count once
 
 
@@ -50,6 +55,9 @@ class Case:
     day: str
     at_ms: int
     masked: str
+    span_start: int
+    span_end: int
+    said_intent: str | None  #: what the last worker to judge it said the message is
 
     @property
     def is_judged(self) -> bool:
@@ -239,36 +247,65 @@ def case(tx: Connection, communities: Iterable[str], *, need_id: int | None = No
     return Case(*row)
 
 
-def lock_resident(tx: Connection, resident_id: int) -> None:
-    """Holds the resident's row until the commit, so that their counting stands still. SQLite has one writer anyway."""
-    tx.execute(select(t.Resident.id).where(t.Resident.id == resident_id).with_for_update())
+def lock_residents(tx: Connection, resident_ids: Iterable[int]) -> None:
+    """Holds the residents' rows until the commit, so that their counting stands still. SQLite has one writer anyway.
 
-
-def next_case(tx: Connection, communities: Sequence[str], after: Case | None = None) -> Case | None:
-    """The case to look at next: those in doubt first, then filed ones nobody confirmed; each newest first.
-
-    One small query per community, each a walk down its index until the first row that fits.
+    In the order of their ids, as everybody who locks residents does: two never wait in a ring.
     """
-    kinds = ("asked", "filed") if after is None or after.status == "asked" else ("filed",)
-    for status in kinds:
-        older = None
-        if after is not None and after.status == status:
-            same_time = and_(t.Need.at_ms == after.at_ms, t.Need.id < after.need_id)
-            older = or_(t.Need.at_ms < after.at_ms, same_time)
-        firsts = [found for code in communities if (found := _first(tx, code, status, older))]
-        if firsts:
-            return max(firsts, key=lambda found: (found.at_ms, found.need_id))
-    return None
+    wanted = t.Resident.id.in_(sorted(set(resident_ids)))
+    tx.execute(select(t.Resident.id).where(wanted).order_by(t.Resident.id).with_for_update())
 
 
-def _first(tx: Connection, community: str, status: str, older: ColumnElement[bool] | None) -> Case | None:
-    query = _CASE.where(t.Need.community == community, t.Need.status == status, t.Need.confirmed_by.is_(None))
-    if older is not None:
-        query = query.where(older)
-    row = tx.execute(query.order_by(t.Need.at_ms.desc(), t.Need.id.desc()).limit(1)).one_or_none()
-    return Case(*row) if row else None
+def next_case(tx: Connection, communities: Sequence[str], today: date, after: Case | None = None) -> Case | None:
+    """The case to look at next: the one whose label is worth most (`queue`), or the one that follows `after`."""
+    waiting = queue(tx, communities, today)
+    place = waiting.index(after.need_id) + 1 if after is not None and after.need_id in waiting else 0
+    return case(tx, communities, need_id=waiting[place]) if place < len(waiting) else None
 
 
+def queue(tx: Connection, communities: Sequence[str], today: date) -> list[int]:
+    """The needs nobody judged, by the value of a label (`domain.review`), newest first among equals.
+
+    Looks at the newest of each community, `MOST_WAITING` in all or a few more: a walk down an index each, however
+    large the archive is.
+    """
+    most = max(FEWEST_WAITING, MOST_WAITING // max(len(communities), 1) // len(WAITING))
+    rows = [row for code in communities for status in WAITING for row in _waiting(tx, code, status, most)]
+    reach = Counter((row.community, row.leaf) for row in rows)
+
+    def order(row: Row[Any]) -> tuple[float, int, int]:
+        days = (today - date.fromisoformat(row.day)).days
+        return value(row.p, reach[row.community, row.leaf], days), row.at_ms, row.id
+
+    return [row.id for row in sorted(rows, key=order, reverse=True)]
+
+
+def waiting_cases(tx: Connection, communities: Sequence[str], today: date, most: int) -> list[Case]:
+    """The `most` valuable cases nobody judged, in the order of their ids."""
+    ids = queue(tx, communities, today)[:most]
+    found = tx.execute(_CASE.where(t.Need.id.in_(ids), t.Need.community.in_(list(communities))).order_by(t.Need.id))
+    return [Case(*row) for row in found]
+
+
+def _waiting(tx: Connection, community: str, status: str, most: int) -> list[Row[Any]]:
+    need = t.Need
+    query = (
+        select(need.id, need.community, need.leaf, need.p, need.day, need.at_ms)
+        .where(need.community == community, need.status == status, need.confirmed_by.is_(None))
+        .order_by(need.at_ms.desc(), need.id.desc())
+        .limit(most)
+    )
+    return list(tx.execute(query))
+
+
+#: What a worker said a rejected need is instead.
+_SAID = (
+    select(t.Label.intent)
+    .where(t.Label.need_id == t.Need.id, t.Label.by_role == "worker")
+    .order_by(t.Label.at_ms.desc(), t.Label.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
 _CASE: Select[*tuple[Any, ...]] = select(
     t.Need.id,
     t.Need.receipt,
@@ -283,4 +320,7 @@ _CASE: Select[*tuple[Any, ...]] = select(
     t.Need.day,
     t.Need.at_ms,
     t.Message.masked,
+    t.Need.span_start,
+    t.Need.span_end,
+    _SAID,
 ).join_from(t.Need, t.Message, t.Message.id == t.Need.message_id)

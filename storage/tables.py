@@ -205,7 +205,7 @@ class DemandTotal(Base):
 
 
 class Label(Base):
-    """Somebody's judgement of a need's facility: the next training's material."""
+    """Somebody's judgement of a need: the next training's material. The last one stands."""
 
     __tablename__ = "label"
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -213,7 +213,8 @@ class Label(Base):
     by_role: Mapped[str]  #: resident, worker
     by_id: Mapped[int] = mapped_column(Id)
     old_leaf: Mapped[str]
-    new_leaf: Mapped[str]
+    new_leaf: Mapped[str | None]  #: None: about no facility, or nobody said about which
+    intent: Mapped[str | None]  #: None: no such need, and nobody said what instead
     at_ms: Mapped[int] = mapped_column(Ms)
 
 
@@ -250,7 +251,13 @@ class ModelVersion(Base):
     version: Mapped[str] = mapped_column(primary_key=True)
     created_ms: Mapped[int] = mapped_column(Ms)
     figures: Mapped[str]
-    active: Mapped[bool]
+    active: Mapped[bool]  #: it reads since the last start
+    corpus: Mapped[str | None]  #: hash of the sentences it learnt from
+    dictionary: Mapped[str | None]  #: hash of its own words
+    parent: Mapped[str | None]  #: the champion it was compared with
+    verdict: Mapped[str | None]  #: promoted, refused, rolled_back; None of the corpus's own model
+    labels: Mapped[str | None]  #: JSON, judgements it learnt from by source
+    comparison: Mapped[str | None]  #: JSON, the figures it was judged by
 
 
 class Campaign(Base):

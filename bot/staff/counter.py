@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.conversation.context import World
+from bot.staff.batches import Batches
 from bot.staff.desk import Desk
 from domain.errors import AppError, InputError, NotFound
 from domain.messages import Outbound
@@ -46,6 +47,7 @@ class Counter:
     def __init__(self, database: Database, world: World, vault: Vault, account: str) -> None:
         self._database = database
         self._desk = Desk(world)
+        self._batches = Batches(self._desk)
         self._texts = world.texts
         self._vault = vault
         self._account = account
@@ -96,7 +98,9 @@ class Counter:
         if command == "today":
             return self._desk.today(tx, staff, now_ms)
         if command == "next":
-            return self._desk.next(tx, staff)
+            return self._desk.next(tx, staff, now_ms)
+        if command == "batch":
+            return self._batches.first(tx, staff, now_ms)
         if command == "start":
             return self._desk.greeting(staff)
         if found := _RECEIPT.fullmatch(text.strip()):
@@ -105,19 +109,28 @@ class Counter:
 
     def _pressed(self, tx: Connection, staff: Staff, payload: str, is_first: bool, now_ms: int) -> Outbound:
         action, need_id, rest = _button(payload)
-        desk = self._desk
+        desk, batches = self._desk, self._batches
         reading: dict[str, Callable[[], Outbound]] = {
             "case": lambda: desk.case(tx, staff, need_id),
-            "next": lambda: desk.next(tx, staff, need_id),
+            "next": lambda: desk.next(tx, staff, now_ms, need_id),
             "fix": lambda: desk.groups(tx, staff, need_id),
             "grp": lambda: desk.leaves(tx, staff, need_id, rest),
+            "bat": lambda: batches.show(tx, staff, need_id, now_ms),
+            "bnext": lambda: batches.following(tx, staff, need_id, now_ms),
+            "bfix": lambda: batches.groups(tx, staff, need_id, rest, now_ms),
+            "bgrp": lambda: batches.leaves(tx, staff, need_id, rest, now_ms),
         }
         judging: dict[str, Callable[[], Outbound]] = {
             "ok": lambda: desk.confirm_case(tx, staff, need_id, now_ms, rest or None),
             "set": lambda: desk.correct_case(tx, staff, need_id, rest, now_ms),
-            "no": lambda: desk.reject_case(tx, staff, need_id),
+            "no": lambda: desk.reject_case(tx, staff, need_id, now_ms),
+            "int": lambda: desk.say_intent(tx, staff, need_id, rest, now_ms),
+            "ball": lambda: batches.confirm(tx, staff, need_id, rest, now_ms),
+            "bset": lambda: batches.correct(tx, staff, need_id, rest, now_ms),
         }
         if action in judging and not is_first:
+            if action in ("ball", "bset"):
+                return batches.first(tx, staff, now_ms)
             return desk.case(tx, staff, need_id)
         found = reading.get(action) or judging.get(action)
         if found is None:

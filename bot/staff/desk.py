@@ -6,6 +6,7 @@ judgement is a label for the next training and moves the counters exactly, in th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -21,6 +22,17 @@ from storage import staff as rows
 from storage.database import Connection
 from storage.staff import Case, Staff
 
+#: What a message can be instead of a need, in the order of the buttons.
+INTENTS = (
+    "fault_report",
+    "service_complaint",
+    "objection",
+    "policy_question",
+    "progress_question",
+    "thanks",
+    "out_of_scope",
+    "spam_abuse",
+)
 MAX_QUOTE = 1_500  #: characters of a resident's message shown on a case; Telegram takes 4,096 in all
 
 
@@ -54,6 +66,10 @@ class Desk:
         tree = self.world.city.tree
         return [area.code for area in tree.communities(staff.area)] if staff.area in tree else []
 
+    def day(self, now_ms: int) -> date:
+        """The city's day."""
+        return _day(now_ms, ZoneInfo(self.world.city.timezone))[0]
+
     # reading
 
     def today(self, tx: Connection, staff: Staff, now_ms: int) -> Outbound:
@@ -73,8 +89,8 @@ class Desk:
             )
         )
 
-    def next(self, tx: Connection, staff: Staff, after_id: int | None = None) -> Outbound:
-        """The next case to look at, or the good news that there is none.
+    def next(self, tx: Connection, staff: Staff, now_ms: int, after_id: int | None = None) -> Outbound:
+        """The next case to look at, the one whose label is worth most first, or the good news that there is none.
 
         `after_id`: the case just seen; one that needs no look any more is forgotten, and the queue starts anew.
         """
@@ -85,7 +101,7 @@ class Desk:
                 after = rows.case(tx, codes, need_id=after_id)
         if after is not None and (after.confirmed_by is not None or after.status not in ("asked", "filed")):
             after = None
-        found = rows.next_case(tx, codes, after)
+        found = rows.next_case(tx, codes, self.day(now_ms), after)
         return (
             self._shown(staff, found)
             if found
@@ -115,7 +131,7 @@ class Desk:
         choices = [
             Button(group.name[texts.language], f"grp:{need_id}:{group.code}") for group in catalogue.groups.values()
         ]
-        choices.append(Button(self._leaf_name(OTHER_FACILITY), f"set:{need_id}:{OTHER_FACILITY}"))
+        choices.append(Button(self.leaf_name(OTHER_FACILITY), f"set:{need_id}:{OTHER_FACILITY}"))
         choices.append(Button(texts("staff.button.back"), f"case:{need_id}"))
         return Outbound(texts("staff.which_group", receipt=found.receipt), tuple(choices))
 
@@ -126,7 +142,7 @@ class Desk:
         if group not in catalogue.groups:
             raise NotFound("staff.button")
         choices = [
-            Button(self._leaf_name(facility.code), f"set:{need_id}:{facility.code}")
+            Button(self.leaf_name(facility.code), f"set:{need_id}:{facility.code}")
             for facility in catalogue.facilities.values()
             if facility.group == group
         ]
@@ -157,30 +173,55 @@ class Desk:
             raise NotFound("staff.button")
         return self._judge(tx, staff, need_id, leaf, now_ms)
 
-    def reject_case(self, tx: Connection, staff: Staff, need_id: int) -> Outbound:
+    def reject_case(self, tx: Connection, staff: Staff, need_id: int, now_ms: int) -> Outbound:
         """Not a need at all: it no longer counts. A slip of the finger is undone by confirming or correcting it."""
         found = self._held(tx, staff, need_id)
         if _is_open(found) and found.status != "rejected":
             book, page = b.Book(tx), b.Page()
             standing = book.standings([found.resident_id])[found.resident_id]
-            retract_need(page, standing, standing.needs[need_id], "rejected", "worker")
+            need = standing.needs[need_id]
+            label_need(page, need, None, "worker", staff.staff_id, now_ms, None)
+            retract_need(page, standing, need, "rejected", "worker")
+            book.add(page)
+            book.write()
+        return self.case(tx, staff, need_id)
+
+    def say_intent(self, tx: Connection, staff: Staff, need_id: int, intent: str, now_ms: int) -> Outbound:
+        """What a message is that a worker said is no need. It moves no counter, it is only learnt from.
+
+        Raises:
+            NotFound("staff.button"): not one of `INTENTS`.
+        """
+        if intent not in INTENTS:
+            raise NotFound("staff.button")
+        found = self._held(tx, staff, need_id)
+        if found.status == "rejected" and found.is_judged and found.said_intent != intent:
+            # the worker doubts what was wanted, not which facility it is about
+            leaf = None if self.world.catalogue.intents[intent].carries_leaf == "no" else found.leaf
+            book, page = b.Book(tx), b.Page()
+            label_need(page, found.as_live(), leaf, "worker", staff.staff_id, now_ms, intent)
             book.add(page)
             book.write()
         return self.case(tx, staff, need_id)
 
     def _judge(self, tx: Connection, staff: Staff, need_id: int, leaf: str | None, now_ms: int) -> Outbound:
-        found = self._held(tx, staff, need_id)
-        leaf = leaf or found.leaf
-        is_said = found.is_judged and found.status == "filed" and found.leaf == leaf
-        if _is_open(found) and not is_said:
-            book, page = b.Book(tx), b.Page()
-            standing = book.standings([found.resident_id])[found.resident_id]
-            need = standing.needs.get(need_id) or found.as_live()
-            label_need(page, need, leaf, "worker", staff.staff_id, now_ms)
-            change_need(page, standing, found.resident_id, need, leaf, "worker", now_ms)
-            book.add(page)
-            book.write()
+        self.judge_all(tx, staff, [self._held(tx, staff, need_id)], leaf, now_ms)
         return self.case(tx, staff, need_id)
+
+    def judge_all(self, tx: Connection, staff: Staff, cases: Sequence[Case], leaf: str | None, now_ms: int) -> None:
+        """Each of these held cases is a need of this facility, or of the one it stands under when None."""
+        book, page = b.Book(tx), b.Page()
+        standings = book.standings([found.resident_id for found in cases])
+        for found in cases:
+            right = leaf or found.leaf
+            is_said = found.is_judged and found.status == "filed" and found.leaf == right
+            if _is_open(found) and not is_said:
+                standing = standings[found.resident_id]
+                need = standing.needs.get(found.need_id) or found.as_live()
+                label_need(page, need, right, "worker", staff.staff_id, now_ms)
+                change_need(page, standing, found.resident_id, need, right, "worker", now_ms)
+        book.add(page)
+        book.write()
 
     def _held(self, tx: Connection, staff: Staff, need_id: int) -> Case:
         """The case with its resident held still: read again once the lock is ours.
@@ -191,12 +232,13 @@ class Desk:
         if staff.role != "worker":
             raise NotAllowed("staff.only_workers")
         codes = self.communities(staff)
-        rows.lock_resident(tx, rows.case(tx, codes, need_id=need_id).resident_id)
+        rows.lock_residents(tx, [rows.case(tx, codes, need_id=need_id).resident_id])
         return rows.case(tx, codes, need_id=need_id)
 
     # showing
 
-    def _leaf_name(self, leaf: str) -> str:
+    def leaf_name(self, leaf: str) -> str:
+        """A facility's name in the installation's language."""
         return self.world.catalogue.leaf_name(leaf, self.world.texts.language)
 
     def _shown(self, staff: Staff, case: Case) -> Outbound:
@@ -205,7 +247,7 @@ class Desk:
             text = texts("staff.withdrawn", receipt=case.receipt)
             return Outbound(text, (self._next_button(case),))
         quote = case.masked if len(case.masked) <= MAX_QUOTE else case.masked[:MAX_QUOTE] + "…"
-        name = self._leaf_name(case.leaf)
+        name = self.leaf_name(case.leaf)
         if case.nature != "unknown":
             nature = self.world.catalogue.natures[case.nature].name[texts.language]
             name = texts("staff.case_nature", name=name, nature=nature)
@@ -224,8 +266,11 @@ class Desk:
     def _state(self, case: Case) -> str:
         if case.status == "filed" and case.confirmed_by is not None:
             return self.world.texts("staff.state.by_" + case.confirmed_by)
-        if case.status == "rejected":
-            return self.world.texts("staff.state.rejected_by_worker" if case.is_judged else "staff.state.rejected")
+        if case.status == "rejected" and case.is_judged:
+            if case.said_intent in INTENTS:
+                said = self.world.texts("staff.intent." + case.said_intent)
+                return self.world.texts("staff.state.rejected_as", said=said)
+            return self.world.texts("staff.state.rejected_by_worker")
         return self.world.texts("staff.state." + case.status, percent=round(case.p * 100))
 
     def _judgements(self, case: Case) -> list[Button]:
@@ -239,6 +284,8 @@ class Desk:
         choices.append(Button(texts("staff.button.correct"), f"fix:{case.need_id}"))
         if case.status != "rejected":
             choices.append(Button(texts("staff.button.reject"), f"no:{case.need_id}"))
+        elif case.said_intent not in INTENTS:
+            choices += [Button(texts("staff.intent." + intent), f"int:{case.need_id}:{intent}") for intent in INTENTS]
         return choices
 
     def _next_button(self, case: Case) -> Button:

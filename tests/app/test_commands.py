@@ -179,6 +179,34 @@ def test_classify__lines_in__lines_out(installation: Installation) -> None:
     assert {need["leaf"] for need in first["needs"]} == {"car_parking", "bus_stop"}
     assert all({"leaf", "p", "start", "end", "nature"} <= need.keys() for need in first["needs"])
     assert (second["id"], second["emergency"]) == ("b", "fire")
+    for line in (first, second):
+        assert {len(line[name]) for name in ("model", "corpus", "dictionary")} == {16}
+
+
+def test_train__labels_and_history__tell_of_the_site(installation: Installation) -> None:
+    trained = installation.run("train", "--dry-run")
+    assert trained.returncode == 0, trained.stderr
+    assert "还没有现场标注" in trained.stdout
+    assert "0 条" in installation.run("labels").stdout
+    told = installation.run("train", "--history")
+    assert told.returncode == 0
+    assert "语料模型" in told.stdout and "正在使用" in told.stdout
+    refused = installation.run("train", "--rollback")
+    assert (refused.returncode, "语料模型" in refused.stderr) == (1, True)
+    assert installation.run("train", "--rollback", "--history").returncode == 1
+    assert installation.run("labels", "--corpus").returncode == 1
+
+
+def test_doctor__champion_that_fits_no_more__says_so(installation: Installation) -> None:
+    file = installation.folder / "data" / "models" / "champion.json"
+    file.write_text('{"version": "0ld"}', encoding="utf-8")
+    try:
+        told = installation.run("doctor")
+    finally:
+        file.unlink()
+    assert told.returncode == 1
+    assert "0ld" in told.stdout
+    assert "buqi train" in told.stdout
 
 
 @pytest.fixture

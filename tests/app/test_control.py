@@ -15,10 +15,12 @@ from sqlalchemy.exc import OperationalError
 
 from app import control, wiring
 from app.commands import COMMANDS
+from app.learning import reading
 from app.settings import Settings
 from bot.gateway import Gateway
 from bot.service import Service
 from domain.errors import ConfigError, InputError
+from storage.models import history
 
 #: a server without a reader: the control endpoint and the lock are all a command meets
 SERVER = """
@@ -55,6 +57,15 @@ def test_run__server_on_any_address__carries_it_out(running: Settings) -> None:
     with pytest.raises(InputError) as fault:
         control.run(running, "staff invite", {"role": "worker", "area": "nowhere"})
     assert fault.value.code == "area.unknown"
+
+
+def test_run__verdict_on_a_model__reaches_the_history_through_the_server(running: Settings) -> None:
+    judged = {"corpus": "c", "dictionary": "d", "parent": "a", "verdict": "promoted", "labels": {"worker": 60}}
+    control.run(running, "model note", {"version": "b", "comparison": {}, "figures": {}, **judged})
+    control.run(running, "model verdict", {"version": "b", "verdict": "rolled_back"})
+    with reading(running) as tx:
+        (entry,) = history(tx)
+    assert (entry.version, entry.verdict, entry.labels) == ("b", "rolled_back", {"worker": 60})
 
 
 def test_run__answer_that_is_no_json__says_who_holds_the_database(

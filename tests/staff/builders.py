@@ -54,7 +54,7 @@ def need_row(database: Database, need_id: int) -> tables.Need:
         return tx.execute(select(tables.Need.__table__).where(tables.Need.id == need_id)).one()  # type: ignore[return-value]
 
 
-def labels(database: Database) -> list[tuple[str, str, str]]:
+def labels(database: Database) -> list[tuple[str, str, str | None]]:
     """(role, old leaf, new leaf), oldest first."""
     with database.transaction() as tx:
         query = select(tables.Label.by_role, tables.Label.old_leaf, tables.Label.new_leaf)

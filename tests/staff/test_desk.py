@@ -12,6 +12,7 @@ from bot.conversation.context import World
 from bot.service import Service
 from storage import staff as rows
 from storage.database import Database
+from storage.labels import judgements
 from storage.vault import Vault
 from tests.builders import DAY_MS, NOW_MS, a_consented_resident, a_world, press, say
 from tests.staff.builders import ELSEWHERE, HERE, Bot, a_need, a_worker, an_invite, demand, labels, need_row
@@ -81,6 +82,40 @@ def test_reject__filed_need__counts_no_more_and_can_be_undone(service: Service, 
     assert demand(service.database) == {(HERE, "car_parking"): (1, 1, 1)}
     row = need_row(service.database, need_id)
     assert (row.status, row.confirmed_by) == ("filed", "worker")
+
+
+def test_reject__says_what_it_is_instead__becomes_the_label_that_stands(service: Service, bot: Bot) -> None:
+    need_id = a_need(service, "没有车位")
+    shown = bot.choose(bot.say("/next"), "不是需求")
+    assert labels(service.database) == [("worker", "car_parking", None)]
+    shown = bot.choose(shown, "投诉")
+    assert "不是需求（投诉）" in shown.text
+    assert [button.label for button in shown.buttons] == ["还是需求", "改", "下一条"]
+    bot.press(f"int:{need_id}:service_complaint")
+    with service.database.transaction() as tx:
+        (judged,) = judgements(tx)
+    assert (judged.intent, judged.leaf, judged.source) == ("service_complaint", "car_parking", "worker")
+    assert len(labels(service.database)) == 2, "pressed twice, said once"
+    assert demand(service.database) == {}
+    bot.choose(shown, "还是需求")
+    with service.database.transaction() as tx:
+        (judged,) = judgements(tx)
+    assert (judged.intent, judged.leaf) == ("need_report", "car_parking")
+
+
+@pytest.mark.parametrize("intent", ["castle", "need_report", ""])
+def test_intent__forged__says_nothing(service: Service, bot: Bot, intent: str) -> None:
+    need_id = a_need(service, "没有车位")
+    bot.press(f"no:{need_id}")
+    assert bot.press(f"int:{need_id}:{intent}").text == bot.counter._texts("error.staff.button")
+    assert len(labels(service.database)) == 1
+
+
+def test_intent__of_a_need_nobody_rejected__says_nothing(service: Service, bot: Bot) -> None:
+    need_id = a_need(service, "没有车位")
+    bot.press(f"int:{need_id}:thanks")
+    assert labels(service.database) == []
+    assert need_row(service.database, need_id).status == "filed"
 
 
 @pytest.mark.parametrize("action", ["ok:{0}", "no:{0}", "set:{0}:ev_charging"])
@@ -175,19 +210,33 @@ def test_judgements__many_at_once_beside_residents__counters_stay_exact(
     assert demand(postgres_database)
 
 
-def test_next__queue__doubtful_first_then_newest_and_skipping_goes_on(service: Service, bot: Bot) -> None:
-    sure_old = a_need(service, "没有车位", "u1", now_ms=NOW_MS - 3000)
-    sure_new = a_need(service, "没有食堂", "u2", now_ms=NOW_MS - 2000)
-    doubt_old = a_need(service, "公园", "u3", now_ms=NOW_MS - 1000)
-    doubt_new = a_need(service, "菜场", "u4", now_ms=NOW_MS)
+def _pages(bot: Bot) -> list[int]:
+    """All cases of the queue by pressing on; every press a moment later."""
     seen, shown = [], bot.say("/next")
     while shown.buttons:
         seen.append(int(shown.buttons[-1].payload.partition(":")[2]))
+        bot.now_ms += 1000
         shown = bot.choose(shown, "下一条")
-    assert seen == [doubt_new, doubt_old, sure_new, sure_old]
     assert "从头" in shown.text
-    judged = bot.press(f"ok:{doubt_new}")
-    assert str(doubt_old) in bot.choose(judged, "下一条").buttons[0].payload
+    return seen
+
+
+def test_next__queue__most_valuable_label_first_and_skipping_goes_on(service: Service, bot: Bot) -> None:
+    """Doubt before certainty, many before one, long waiting before new; newest first among equals."""
+    sure_old = a_need(service, "没有车位", "u1", now_ms=NOW_MS - 3000)
+    sure_new = a_need(service, "没有食堂", "u2", now_ms=NOW_MS - 2000)
+    doubtful = a_need(service, "菜场", "u3", now_ms=NOW_MS - 1000)  # 0.40
+    more_doubtful = a_need(service, "公园", "u4", now_ms=NOW_MS)  # 0.45
+    assert _pages(bot) == [more_doubtful, doubtful, sure_new, sure_old]
+    many = a_need(service, "想要菜场", "u5", now_ms=NOW_MS + 1)
+    assert _pages(bot) == [many, doubtful, more_doubtful, sure_new, sure_old], "two wait for a judgement of the market"
+    bot.now_ms += 3 * DAY_MS
+    waited = a_need(service, "要个公园", "u6", ELSEWHERE, now_ms=NOW_MS)
+    assert waited not in _pages(bot)
+    today = a_need(service, "公园在哪", "u7", now_ms=bot.now_ms)
+    assert _pages(bot) == [more_doubtful, many, doubtful, today, sure_new, sure_old], "three days count more than doubt"
+    judged = bot.press(f"ok:{more_doubtful}")
+    assert str(many) in bot.choose(judged, "下一条").buttons[0].payload
 
 
 def test_today__a_day__counts_what_happened_here(service: Service, bot: Bot) -> None:

@@ -187,7 +187,10 @@ async def test_restart__commit_done_offset_not__acts_once_and_answers(office: Of
     await until(lambda: "标为不是需求" in card["text"])
     worker.presses("还是需求", card)
     await until(lambda: "工作人员核对过" in card["text"])
-    assert labels(office.service.database) == [("worker", "car_parking", "car_parking")]
+    assert labels(office.service.database) == [
+        ("worker", "car_parking", None),
+        ("worker", "car_parking", "car_parking"),
+    ]
     assert need_row(office.service.database, need_id).status == "filed"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint, func, inspect, select
+from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint, func, inspect, select, text
 
 from domain.catalogue import load_city
 from storage import areas, migrate
@@ -38,6 +38,38 @@ def test_downgrade__with_rows__leaves_nothing_and_upgrade_works_again(empty_data
     migrate.upgrade(empty_database)
     with empty_database.transaction() as tx:
         assert tx.scalar(select(func.count()).select_from(Area)) == 0
+
+
+def test_learning__labels_of_the_first_release__were_all_needs_and_go_back(empty_database: Database) -> None:
+    migrate.upgrade(empty_database, "0001")
+    with empty_database.transaction() as tx:
+        areas.sync(tx, load_city("dezhou"))
+        for statement in (
+            "INSERT INTO resident (id, created_ms, opted_out) VALUES (1, 1, false)",
+            "INSERT INTO message (id, resident_id, at_ms, source, original, masked, intent, intent_p, model)"
+            " VALUES (1, 1, 1, 'chat', '', 'x', 'need_report', 0.9, 'm')",
+            "INSERT INTO need (id, receipt, message_id, resident_id, community, leaf, nature, p, span_start, span_end,"
+            " status, source, day, at_ms)"
+            " VALUES (1, 'r', 1, 1, 'P05-01', 'bus_stop', 'unknown', 0.9, 0, 1, 'filed', 'chat', '2026-11-01', 1)",
+            "INSERT INTO label (id, need_id, by_role, by_id, old_leaf, new_leaf, at_ms)"
+            " VALUES (1, 1, 'worker', 1, 'bus_stop', 'pharmacy', 1)",
+            "INSERT INTO model_version (version, created_ms, figures, active) VALUES ('a', 1, '{}', true)",
+        ):
+            tx.execute(text(statement))
+    migrate.upgrade(empty_database)
+    with empty_database.transaction() as tx:
+        assert tx.execute(text("SELECT new_leaf, intent FROM label")).one() == ("pharmacy", "need_report")
+        assert tx.execute(text("SELECT version, verdict FROM model_version")).one() == ("a", None)
+        tx.execute(
+            text(
+                "INSERT INTO label (id, need_id, by_role, by_id, old_leaf, at_ms)"
+                " VALUES (2, 1, 'worker', 1, 'pharmacy', 2)"
+            )
+        )
+        tx.execute(text("DELETE FROM resident"))
+        assert tx.scalar(text("SELECT count(*) FROM label")) == 0, "the tables still erase with their resident"
+    migrate.downgrade(empty_database, "0001")
+    migrate.upgrade(empty_database)
 
 
 def test_foreign_keys__that_act_on_deletion__have_an_index() -> None:

@@ -1,0 +1,59 @@
+"""What a model was made from and what it fits, as short hashes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from domain.catalogue.loader import FOLDER as CATALOGUE
+from nlp import corpus, tokenize
+from nlp.model import Model
+
+HERE = Path(__file__).parent
+READING_CODE = ("normalise", "clauses", "tokenize", "features", "model", "reader")
+LENGTH = 16
+
+
+def corpus_version(folder: Path = corpus.FOLDER) -> str:
+    """The sentences that are learnt from: the corpus's own and the catalogue's."""
+    catalogue = [CATALOGUE / "intents.yaml", *sorted((CATALOGUE / "facilities").glob("*.yaml"))]
+    return _hash(_contents([*catalogue, *corpus.files(folder)]))
+
+
+def dictionary_version() -> str:
+    """The project's own words, which decide where texts are cut."""
+    return _hash(_contents([tokenize.DICTIONARY]))
+
+
+def fits_version(stored_format: int) -> str:
+    """What stored weights must fit to be read with: the code that makes features and reads, facilities and intents.
+
+    Sentences and words may have changed since: a model carries its own.
+    """
+    facilities = sorted(path.stem for path in (CATALOGUE / "facilities").glob("*.yaml"))
+    code = [HERE / f"{name}.py" for name in READING_CODE]
+    named = f"format {stored_format} facilities {facilities}".encode()
+    return _hash([named, *_contents([CATALOGUE / "intents.yaml", *code])])
+
+
+def stamped(model: Model, folder: Path, stored_format: int) -> Model:
+    """A model that was just trained from this corpus, with its versions."""
+    return replace(
+        model,
+        corpus_version=corpus_version(folder),
+        dictionary_version=dictionary_version(),
+        fits_version=fits_version(stored_format),
+    )
+
+
+def _contents(paths: Iterable[Path]) -> Iterable[bytes]:
+    return (path.name.encode() + b"\0" + path.read_bytes() for path in paths)
+
+
+def _hash(parts: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()[:LENGTH]
