@@ -19,22 +19,26 @@ import numpy as np
 
 from domain.errors import DataFileError
 from nlp.normalise import normalise
-from nlp.tokenize import cut
+from nlp.tokenize import Cut, serving_cut, user_words
 
 SYNONYMS = Path(__file__).with_name("synonyms.tsv")
 WEIGHTS = Path(__file__).with_name("similar.json")
 WITHIN_DAYS = 180  #: needs further apart are not compared: the neighbourhood has changed
 SHORTLIST = 120  #: candidates of the index that are compared exactly
+WORTH_A_LOOK = 0.25  #: from this probability on a worker is shown a candidate
+NAMED = 0.8  #: share of the probability that goes to the things a text names
 EVERY_FACILITY = "*"  #: synonyms of what is lacking rather than of a thing
 
 SIDE = re.compile(r"([东南西北])(?:大门|门|区|院|头|侧|边|墙|面)")
 NUMBERED = re.compile(r"(\d+|[一二三四五六七八九十]+)(号楼|栋|号门|单元)")
 STREET = re.compile(r"([\u4e00-\u9fff][\u4e00-\u9fff])(?<![马公道半走铁没修线电过赶迷修])(大街|路口|胡同|巷|路)")
 SPOT = re.compile(
-    r"公园|菜市场|医院|学校|幼儿园|车库|地库|停车场|楼道|楼梯间|广场|河边|铁路|高铁站|步行街|卫生站|食堂|超市|"
+    r"公园|体育场|体育馆|车站|储藏室|地下室|菜市场|医院|学校|幼儿园|车库|地库|停车场|楼道|楼梯间|广场|河边|铁路|高铁站|步行街|卫生站|食堂|超市|"
     r"长途站|后院|凉亭|大门口|单元门口|商铺|服务中心|开发区"
 )
-REFUSES = re.compile(r"(?<![别特差区])别(?!的|人|处|墅)|不同意|不赞成|反对|不想装|不想要|挪走|想挪|抗议")
+REFUSES = re.compile(
+    r"(?<![别特差区])别(?!的|人|处|墅)|不同意|不赞成|反对|坚决不|不能建|不许|不想装|不想要|挪走|想挪|抗议"
+)
 DIGIT = {character: str(value) for value, character in enumerate("一二三四五六七八九十", 1)}
 HOLLOW = frozenset(
     "的 了 在 是 我 我们 俺 俺们 有 没有 没 不 都 也 就 还 能 能不能 想 想要 希望 建议 小区 社区 一个 个 吧 呗 啊 呢 "
@@ -122,6 +126,12 @@ def evidence(first: Told, second: Told) -> dict[str, float]:
     return _evidence(_seen(first), _seen(second))
 
 
+def context(text: str) -> set[str]:
+    """What tells which thing is meant when none is named: characters and pairs of a normalised text."""
+    kept = "".join(character for character in text if character.isalnum())
+    return {*kept, *(kept[start : start + 2] for start in range(len(kept) - 1))}
+
+
 # what is seen of a need
 
 
@@ -134,8 +144,9 @@ class _Seen:
         span = normalise(told.span).text
         self.grams = _vector(_grams(self.text))
         self.span = _vector(_grams(span)) if span and span != self.text else self.grams
-        self.found = _things(told.leaf, self.text)
-        self.things = {f"{told.leaf}/{thing}" for thing in self.found}
+        named = _things(told.leaf, self.text)
+        self.things = {f"{told.leaf}/{thing}" for thing in named}
+        self.likely = _likely(told.leaf, self.text, named)
         self.lacks = set(_things(EVERY_FACILITY, self.text))
         if told.nature in NATURES:
             self.lacks.add(NATURES[told.nature])
@@ -145,7 +156,7 @@ class _Seen:
     @cached_property
     def words(self) -> dict[str, float]:
         """Words with some weight of their own."""
-        return _vector(Counter(word for word in cut(self.text) if word not in HOLLOW and word.isalnum()))
+        return _vector(Counter(word for word in _cut()(self.text) if word not in HOLLOW and word.isalnum()))
 
     @cached_property
     def terms(self) -> dict[str, float]:
@@ -188,6 +199,21 @@ def _things(leaf: str, text: str) -> dict[str, str]:
     return found
 
 
+def _likely(leaf: str, text: str, named: Mapping[str, str]) -> dict[str, float]:
+    """Thing -> the probability that it is meant, by the words around; mostly those named, if any are."""
+    learnt = _weights().things.get(leaf, {})
+    grams = context(text)
+    scores = {thing: bias + sum(of.get(gram, 0.0) for gram in grams) for thing, (bias, of) in learnt.items()}
+    highest = max(scores.values(), default=0.0)
+    weights = {thing: math.exp(score - highest) for thing, score in scores.items()}
+    total = sum(weights.values())
+    share = 1 - NAMED if named else 1.0
+    likely = {thing: share * weight / total for thing, weight in weights.items()}
+    for thing in named:
+        likely[thing] = likely.get(thing, 0.0) + NAMED / len(named)
+    return likely
+
+
 def _places(leaf: str, text: str) -> dict[str, frozenset[str]]:
     """Kind of place -> those named. What the facility itself is called by (公园 of a park) is no place."""
     found: dict[str, set[str]] = {}
@@ -223,16 +249,16 @@ def _evidence(a: _Seen, b: _Seen) -> dict[str, float]:
         "refuses_apart": a.refuses != b.refuses,
     }
     calm = same_leaf and not any(against.values())  # where a contrast is named, the likeness of the rest says little
+    agreed = sum(p * b.likely.get(thing, 0.0) for thing, p in sorted(a.likely.items())) if same_leaf else 0.0
     text, words = _text(a, b), _cosine(a.words, b.words)
     return {
-        "text": text if calm else 0.0,
-        "words": words if calm else 0.0,
+        "text_alone": max(text, words) if calm and not both else 0.0,
         "swapped": text * _swapped(a, b) if calm else 0.0,
         "facility": float(same_leaf),
-        "narrow": 1 / max(len(_things_of(a.told.leaf)), 1) if same_leaf else 0.0,
         "things_shared": len(both) / len(a.things | b.things) if both else 0.0,
         "things_some": float(bool(both)),
-        "things_one_silent": float(same_leaf and bool(a.things) != bool(b.things)),
+        "things_likely": agreed,
+        "things_doubtful": math.log(agreed + 0.05) if same_leaf else 0.0,
         "lacks_shared": float(bool(lacks)),
         "lacks_one_silent": float(bool(a.lacks) != bool(b.lacks)),
         "place_shared": float(bool(shared)),
@@ -312,10 +338,9 @@ def _cosine(a: Mapping[str, float], b: Mapping[str, float]) -> float:
 # the data files
 
 
-@lru_cache(maxsize=None)
-def _things_of(leaf: str) -> frozenset[str]:
-    """The things the table knows of a facility."""
-    return frozenset(thing for things in _synonyms().get(leaf, (None, {}))[1].values() for thing in things)
+@lru_cache(maxsize=1)
+def _cut() -> Cut:
+    return serving_cut(user_words())
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,12 +350,13 @@ class _Weights:
     threshold: float
     idf: Mapping[str, float]
     rare: float
+    things: Mapping[str, Mapping[str, tuple[float, Mapping[str, float]]]]  #: facility -> thing -> bias, weights
 
 
 @lru_cache(maxsize=1)
 def _weights() -> _Weights:
     found = json.loads(WEIGHTS.read_text(encoding="utf-8"))
-    return _Weights(found["bias"], found["weights"], found["threshold"], found["idf"], found["rare"])
+    return _Weights(found["bias"], found["weights"], found["threshold"], found["idf"], found["rare"], found["things"])
 
 
 _Table = Mapping[str, tuple["re.Pattern[str]", Mapping[str, Sequence[str]]]]

@@ -233,7 +233,7 @@ def case(tx: Connection, communities: Iterable[str], *, need_id: int | None = No
         NotFound("staff.case"): no such case, or it lies elsewhere; nobody can tell which.
     """
     key = t.Need.id == need_id if receipt is None else t.Need.receipt == receipt
-    row = tx.execute(_CASE.where(key, t.Need.community.in_(list(communities)))).one_or_none()
+    row = tx.execute(CASE.where(key, t.Need.community.in_(list(communities)))).one_or_none()
     if row is None:
         raise NotFound("staff.case")
     return Case(*row)
@@ -262,14 +262,14 @@ def next_case(tx: Connection, communities: Sequence[str], after: Case | None = N
 
 
 def _first(tx: Connection, community: str, status: str, older: ColumnElement[bool] | None) -> Case | None:
-    query = _CASE.where(t.Need.community == community, t.Need.status == status, t.Need.confirmed_by.is_(None))
+    query = CASE.where(t.Need.community == community, t.Need.status == status, t.Need.confirmed_by.is_(None))
     if older is not None:
         query = query.where(older)
     row = tx.execute(query.order_by(t.Need.at_ms.desc(), t.Need.id.desc()).limit(1)).one_or_none()
     return Case(*row) if row else None
 
 
-_CASE: Select[*tuple[Any, ...]] = select(
+CASE: Select[*tuple[Any, ...]] = select(
     t.Need.id,
     t.Need.receipt,
     t.Need.message_id,

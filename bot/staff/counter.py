@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.conversation.context import World
+from bot.staff import similar
 from bot.staff.desk import Desk
 from domain.errors import AppError, InputError, NotFound
 from domain.messages import Outbound
@@ -111,11 +112,14 @@ class Counter:
             "next": lambda: desk.next(tx, staff, need_id),
             "fix": lambda: desk.groups(tx, staff, need_id),
             "grp": lambda: desk.leaves(tx, staff, need_id, rest),
+            "like": lambda: similar.candidates(desk, tx, staff, need_id),
         }
         judging: dict[str, Callable[[], Outbound]] = {
             "ok": lambda: desk.confirm_case(tx, staff, need_id, now_ms, rest or None),
             "set": lambda: desk.correct_case(tx, staff, need_id, rest, now_ms),
             "no": lambda: desk.reject_case(tx, staff, need_id),
+            "same": lambda: similar.link_case(desk, tx, staff, need_id, _number(rest), now_ms),
+            "part": lambda: similar.part_case(desk, tx, staff, need_id),
         }
         if action in judging and not is_first:
             return desk.case(tx, staff, need_id)
@@ -141,6 +145,10 @@ def _button(payload: str) -> tuple[str, int, str]:
     """
     action, _, rest = payload.partition(":")
     number, _, rest = rest.partition(":")
-    if not re.fullmatch(r"[0-9]{1,18}|[0-8][0-9]{18}", number):  # more would not fit the database's id
+    return action, _number(number), rest
+
+
+def _number(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,18}|[0-8][0-9]{18}", text):  # more would not fit the database's id
         raise NotFound("staff.button")
-    return action, int(number), rest
+    return int(text)
