@@ -121,6 +121,11 @@ def threshold() -> float:
     return _weights().threshold
 
 
+def things_named(leaf: str, text: str) -> set[str]:
+    """The things of a facility that a normalised text names, by the table of synonyms."""
+    return set(_things(leaf, text))
+
+
 def evidence(first: Told, second: Told) -> dict[str, float]:
     """The numbers the probability is made of, by name; for fitting."""
     return _evidence(_seen(first), _seen(second))

@@ -136,9 +136,11 @@ def measure(pairs: Sequence[Pair]) -> Measured:
         rounds.append(_figures(said[drawn], truth[drawn]))
     low, high = np.nanpercentile(np.array(rounds), [2.5, 97.5], axis=0)
     value = _figures(said, truth)
-    three = [(float(low[index]), value[index], float(high[index])) for index in range(3)]
+    precision, recall, f1 = ((float(low[index]), value[index], float(high[index])) for index in range(3))
     wrong = [(float(p[index]), pairs[index]) for index in np.flatnonzero(said != truth)]
-    return Measured(len(pairs), int(truth.sum()), *three, float(average_precision_score(truth, p)), wrong)
+    return Measured(
+        len(pairs), int(truth.sum()), precision, recall, f1, float(average_precision_score(truth, p)), wrong
+    )
 
 
 def fit(pairs: Sequence[Pair]) -> dict[str, object]:
