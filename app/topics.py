@@ -82,7 +82,10 @@ def _lines(found: list[Topic], needs: list[TopicNeed], today: int, first: int | 
             continue
         examples = _examples(topic, of) if residents >= LEAST else None
         lines.append(Line(topic, residents, len(of), moved[topic.id], examples))
-    return sorted(lines, key=lambda line: (not line.movement.is_alarm, -line.residents, line.topic.name))
+    return sorted(
+        lines,
+        key=lambda line: (not line.movement.is_growing, not line.movement.is_new, -line.residents, line.topic.name),
+    )
 
 
 def _examples(topic: Topic, needs: list[TopicNeed]) -> tuple[str, ...]:
@@ -109,7 +112,7 @@ def _as_text(lines: list[Line], world: World) -> str:
         parts.append(world.catalogue.leaf_name(leaf, texts.language))
         for line in by_leaf[leaf]:
             move = line.movement
-            mark = texts("topics." + _mark(move)) if move.is_alarm else ""
+            mark = "".join(texts("topics." + mark) for mark in _marks(move))
             parts.append(
                 texts(
                     "topics.line",
@@ -140,7 +143,7 @@ def _as_csv(lines: list[Line], world: World) -> str:
                 line.topic.leaf,
                 line.topic.id,
                 line.topic.name,
-                _mark(move) if move.is_alarm else "steady",
+                " ".join(_marks(move)) or "steady",
                 line.residents,
                 line.needs,
                 move.recent,
@@ -152,8 +155,8 @@ def _as_csv(lines: list[Line], world: World) -> str:
     return out.getvalue().rstrip("\n")
 
 
-def _mark(move: Movement) -> str:
-    return "new" if move.is_new else "growing"
+def _marks(move: Movement) -> list[str]:
+    return ["new"] * move.is_new + ["growing"] * move.is_growing
 
 
 def _safe(cell: str) -> str:

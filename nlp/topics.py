@@ -31,6 +31,7 @@ LEVEL = 0.05
 APART = 0.86  #: clusters stay apart from this cosine distance on; chosen on the corpus's needs
 NEAR = 0.35  #: a cluster is the topic known before from this cosine of their centroids on
 MOST = 2_000  #: the newest texts of a facility that are clustered
+BACKGROUND = 50  #: texts about other things imagined beside the facility's own, so that few texts have common words
 TERMS = 40  #: terms of a centroid that are kept
 THING = 3.0  #: weight of a thing of the facility against a word
 BIGRAM = 0.5  #: weight of two characters against a word
@@ -68,13 +69,8 @@ class Movement:
     recent: int
     before: int
     p: float  #: of so many or more, if nothing had changed; 1 when it cannot be said
-    is_new: bool
-    is_growing: bool
-
-    @property
-    def is_alarm(self) -> bool:
-        """Whether somebody should look."""
-        return self.is_new or self.is_growing
+    is_new: bool  #: said by nobody before the recent days: a mark, which three residents get by chance now and then
+    is_growing: bool  #: the alarm; a new topic raises it by the same test
 
 
 def find(rows: Iterable[Row], known: Sequence[Topic], new_id: Callable[[], int]) -> list[Topic]:
@@ -99,7 +95,7 @@ def movements(topics: Sequence[Topic], rows: Iterable[Row], today: int) -> dict[
     """How each active topic moves up to today, the day itself included.
 
     The rate before is that of the time observed, or of the residents heard in it if there were fewer of them: neither
-    a pause nor a campaign makes a topic grow. New is what nobody said before the recent days.
+    a pause nor a campaign makes a topic grow.
     """
     rows = [row for row in rows if row.day <= today]
     topic_of = {need: topic.id for topic in topics for need in topic.needs}
@@ -174,7 +170,7 @@ def _of_leaf(leaf: str, rows: Sequence[Row], known: Sequence[Topic], new_id: Cal
 def _terms(leaf: str, text: str) -> dict[str, float]:
     """What is compared of a text: words, pairs of characters, and the things of the facility it names."""
     text = normalise(text).text
-    terms: Counter[str] = Counter()
+    terms: dict[str, float] = defaultdict(float)
     for word in _words(text):
         terms[word] += 1.0
     for pair in (text[start : start + 2] for start in range(len(text) - 1)):
@@ -196,7 +192,8 @@ def _cut() -> Cut:
 
 def _idf(documents: Sequence[Mapping[str, float]]) -> dict[str, float]:
     counts = Counter(term for document in documents for term in document)
-    return {term: math.log((1 + len(documents)) / (1 + count)) + 0.1 for term, count in counts.items()}
+    every = 1 + len(documents) + BACKGROUND
+    return {term: math.log(every / (1 + count)) + 0.1 for term, count in counts.items()}
 
 
 def _vectors(documents: Sequence[Mapping[str, float]]) -> Any:
@@ -233,7 +230,7 @@ def _centroid(
     """The heaviest terms of a cluster, of length 1. A term only one resident used is not kept: it may tell who."""
     idf = _idf(every)
     users: dict[str, set[int]] = defaultdict(set)
-    sums: Counter[str] = Counter()
+    sums: dict[str, float] = defaultdict(float)
     for document, row in zip(members, rows, strict=True):
         for term, count in document.items():
             sums[term] += count * idf[term]
@@ -264,12 +261,12 @@ def _name(leaf: str, members: Sequence[int], rows: Sequence[Row], taken: set[str
     inside: Counter[str] = Counter()
     users: dict[str, set[int]] = defaultdict(set)
     everywhere: Counter[str] = Counter()
-    chosen = set(members)
+    inner = set(members)
     for place, row in enumerate(rows):
         text = normalise(row.span).text
         words = {*_words(text), *things_named(leaf, text)}
         everywhere.update(words)
-        if place in chosen:
+        if place in inner:
             inside.update(words)
             for word in words:
                 users[word].add(row.resident)
@@ -277,15 +274,15 @@ def _name(leaf: str, members: Sequence[int], rows: Sequence[Row], taken: set[str
     telling = {
         word: count * math.log(1 + average / everywhere[word]) for word, count in inside.items() if len(users[word]) > 1
     }
-    words = []
+    chosen: list[str] = []
     for word in sorted(telling, key=lambda word: (-telling[word], -len(word), word)):
-        if not any(word in other or other in word for other in words):
-            words.append(word)
+        if not any(word in other or other in word for other in chosen):
+            chosen.append(word)
     for size in (2, 3, 4):
-        name = "·".join(words[:size])
+        name = "·".join(chosen[:size])
         if name and name not in taken:
             return name
-    name = "·".join(words[:2]) or "其他"
+    name = "·".join(chosen[:2]) or "其他"
     return next(found for number in range(2, 10_000) if (found := f"{name} {number}") not in taken)
 
 
@@ -304,6 +301,6 @@ def _at_least(count: int, total: int, share: float) -> float:
 
 def _discoveries(p: Mapping[int, float]) -> set[int]:
     """The hypotheses to reject with a false discovery rate of `LEVEL`."""
-    ordered = sorted(p, key=lambda id: (p[id], id))
+    ordered = sorted(p, key=lambda one: (p[one], one))
     last = max((rank for rank, id in enumerate(ordered, 1) if p[id] <= LEVEL * rank / len(ordered)), default=0)
     return set(ordered[:last])

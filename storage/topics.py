@@ -69,11 +69,6 @@ def known(tx: Connection) -> list[KeptTopic]:
     return [KeptTopic(*row) for row in tx.execute(select(*TOPIC.columns).order_by(TOPIC.c.id))]
 
 
-def members(tx: Connection) -> dict[int, int]:
-    """Need -> its topic."""
-    return {need: topic for need, topic in tx.execute(select(MEMBER.c.need_id, MEMBER.c.topic_id))}
-
-
 def keep(tx: Connection, topics: Sequence[KeptTopic], needs: Mapping[int, Iterable[int]]) -> None:
     """Writes the topics and who belongs to them, in place of what was kept. Needs erased meanwhile are left out."""
     for topic in topics:

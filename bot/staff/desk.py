@@ -222,7 +222,7 @@ class Desk:
         same = links.live_group(tx, case.need_id)
         if len(same) > 1:
             text += "\n" + texts("staff.linked", count=len(same), receipts=texts("staff.comma").join(same))
-        judgements = self._judgements(case, bool(same)) if staff.role == "worker" else ()
+        judgements = self._judgements(case, len(same) > 1) if staff.role == "worker" else ()
         return Outbound(text, (*judgements, self._next_button(case)))
 
     def _state(self, case: Case) -> str:
@@ -244,8 +244,8 @@ class Desk:
         if case.status != "rejected":
             choices.append(Button(texts("staff.button.reject"), f"no:{case.need_id}"))
             choices.append(Button(texts("staff.button.similar"), f"like:{case.need_id}"))
-        if is_linked:
-            choices.append(Button(texts("staff.button.part"), f"part:{case.need_id}"))
+            if is_linked:
+                choices.append(Button(texts("staff.button.part"), f"part:{case.need_id}"))
         return choices
 
     def _next_button(self, case: Case) -> Button:
