@@ -122,7 +122,7 @@ def _as_text(lines: list[Line], world: World) -> str:
                     needs=line.needs,
                     recent=move.recent,
                     before=move.before,
-                ).replace("  ", " ")
+                )
             )
             if line.examples is None:
                 parts.append("    " + texts("topics.withheld", least=LEAST))
