@@ -21,16 +21,16 @@ def main() -> None:
         Told(number, "here", span.leaf, text, number % 180, text[span.start : span.end])
         for number, (text, span) in enumerate(spans)
     ]
-    start = time.perf_counter()
+    start = time.process_time()
     index = Index(needs)
-    built = time.perf_counter() - start
+    built = time.process_time() - start
     took = []
     for told in needs[::50]:
-        start = time.perf_counter()
+        start = time.process_time()
         index.best(told)
-        took.append((time.perf_counter() - start) * 1000)
+        took.append((time.process_time() - start) * 1000)
     took.sort()
-    print(f"{len(needs)} needs indexed in {built:.1f} s; a look-up {statistics.median(took):.1f} ms, ", end="")
+    print(f"{len(needs)} needs indexed in {built:.1f} s of CPU time; a look-up {statistics.median(took):.1f} ms, ", end="")
     print(f"95 % under {took[int(0.95 * len(took))]:.1f} ms")
 
 

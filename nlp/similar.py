@@ -31,7 +31,7 @@ EVERY_FACILITY = "*"  #: synonyms of what is lacking rather than of a thing
 
 SIDE = re.compile(r"([东南西北])(?:大门|门|区|院|头|侧|边|墙|面)")
 NUMBERED = re.compile(r"(\d+|[一二三四五六七八九十]+)(号楼|栋|号门|单元)")
-STREET = re.compile(r"([\u4e00-\u9fff][\u4e00-\u9fff])(?<![马公道半走铁没修线电过赶迷修])(大街|路口|胡同|巷|路)")
+STREET = re.compile(r"([\u4e00-\u9fff][\u4e00-\u9fff])(?<![马公道半走铁没修线电过赶迷逛上业行沿出])(大街|路口|胡同|巷|路|街)")
 SPOT = re.compile(
     r"公园|体育场|体育馆|车站|储藏室|地下室|菜市场|医院|学校|幼儿园|车库|地库|停车场|楼道|楼梯间|广场|河边|铁路|高铁站|步行街|卫生站|食堂|超市|"
     r"长途站|后院|凉亭|大门口|单元门口|商铺|服务中心|开发区"
@@ -167,7 +167,7 @@ class _Seen:
     def terms(self) -> dict[str, float]:
         """What the index finds a need by: n-grams, things and the facility, in its own community only."""
         community = self.told.community
-        terms = {f"{community}|{gram}": weight for gram, weight in self.grams.items()}
+        terms = {f"{community}|{gram}": weight for gram, weight in self.grams.items() if len(gram) > 1}
         terms |= {f"{community}|#{thing}": 0.5 for thing in self.things}
         terms[f"{community}|@{self.told.leaf}"] = 0.4
         return terms
