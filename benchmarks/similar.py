@@ -30,7 +30,9 @@ def main() -> None:
         index.best(told)
         took.append((time.process_time() - start) * 1000)
     took.sort()
-    print(f"{len(needs)} needs indexed in {built:.1f} s of CPU time; a look-up {statistics.median(took):.1f} ms, ", end="")
+    print(
+        f"{len(needs)} needs indexed in {built:.1f} s of CPU time; a look-up {statistics.median(took):.1f} ms, ", end=""
+    )
     print(f"95 % under {took[int(0.95 * len(took))]:.1f} ms")
 
 

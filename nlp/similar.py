@@ -31,7 +31,9 @@ EVERY_FACILITY = "*"  #: synonyms of what is lacking rather than of a thing
 
 SIDE = re.compile(r"([东南西北])(?:大门|门|区|院|头|侧|边|墙|面)")
 NUMBERED = re.compile(r"(\d+|[一二三四五六七八九十]+)(号楼|栋|号门|单元)")
-STREET = re.compile(r"([\u4e00-\u9fff][\u4e00-\u9fff])(?<![马公道半走铁没修线电过赶迷逛上业行沿出])(大街|路口|胡同|巷|路|街)")
+STREET = re.compile(
+    r"([\u4e00-\u9fff][\u4e00-\u9fff])(?<![马公道半走铁没修线电过赶迷逛上业行沿出])(大街|路口|胡同|巷|路|街)"
+)
 SPOT = re.compile(
     r"公园|体育场|体育馆|车站|储藏室|地下室|菜市场|医院|学校|幼儿园|车库|地库|停车场|楼道|楼梯间|广场|河边|铁路|高铁站|步行街|卫生站|食堂|超市|"
     r"长途站|后院|凉亭|大门口|单元门口|商铺|服务中心|开发区"
@@ -78,7 +80,7 @@ class Likeness:
 
 def compare(first: Told, second: Told) -> Likeness | None:
     """How alike two needs are; None when they cannot be one: another community, or too far apart in time."""
-    return _judge(_seen(first), _seen(second))
+    return _judge(_Seen(first), _Seen(second))
 
 
 class Index:
@@ -89,7 +91,7 @@ class Index:
     """
 
     def __init__(self, needs: Iterable[Told]) -> None:
-        self._needs = [_seen(told) for told in needs]
+        self._needs = [_Seen(told) for told in needs]
         postings: dict[str, list[tuple[int, float]]] = {}
         for place, seen in enumerate(self._needs):
             for term, weight in seen.terms.items():
@@ -101,7 +103,7 @@ class Index:
 
     def best(self, told: Told, most: int = 5, at_least: float = 0.0) -> list[tuple[Told, Likeness]]:
         """The most alike needs, best first; the need itself (its key) is never among them."""
-        asked = _seen(told)
+        asked = _Seen(told)
         scores = np.zeros(len(self._needs))
         for term, weight in asked.terms.items():
             if (found := self._postings.get(term)) is not None:
@@ -128,7 +130,7 @@ def things_named(leaf: str, text: str) -> set[str]:
 
 def evidence(first: Told, second: Told) -> dict[str, float]:
     """The numbers the probability is made of, by name; for fitting."""
-    return _evidence(_seen(first), _seen(second))
+    return _evidence(_Seen(first), _Seen(second))
 
 
 def context(text: str) -> set[str]:
@@ -174,11 +176,6 @@ class _Seen:
 
 
 NATURES = {"too_far": "远", "unaffordable": "贵", "hours": "时间", "damaged": "破旧", "unsafe": "危险"}
-
-
-@lru_cache(maxsize=4096)
-def _seen(told: Told) -> _Seen:
-    return _Seen(told)
 
 
 def _grams(text: str) -> Counter[str]:

@@ -321,7 +321,6 @@ def main(arguments: Sequence[str]) -> None:
 def _write(kept: dict[str, object]) -> None:
     WEIGHTS.write_text(json.dumps(kept, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
     similar._weights.cache_clear()
-    similar._seen.cache_clear()
 
 
 if __name__ == "__main__":
