@@ -319,7 +319,8 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _write(kept: dict[str, object]) -> None:
-    WEIGHTS.write_text(json.dumps(kept, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+    lines = [f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in kept.items()]
+    WEIGHTS.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     similar._weights.cache_clear()
 
 
