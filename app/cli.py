@@ -253,6 +253,18 @@ def demand(
     print(own_texts()("cli.written", file=path))
 
 
+@cli.command()
+def topics(
+    area: Area = None,
+    since: Annotated[str | None, typer.Option(help="Count from this day on, such as 2026-09-01.")] = None,
+    format: Annotated[str, typer.Option("--format", "-f", help="text or csv.")] = "text",
+) -> None:
+    """Find the sub-topics of every facility anew; show what is new and what grows."""
+    from app.topics import topics_report
+
+    print(topics_report(own_settings(), area, since, format))
+
+
 # surveys and staff
 
 

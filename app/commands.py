@@ -12,7 +12,7 @@ from bot import campaigns
 from bot.conversation.context import World
 from bot.gateway import now_ms
 from domain.errors import NotFound
-from storage import models, staff
+from storage import models, staff, topics
 from storage.database import Database
 from storage.vault import Vault
 
@@ -81,6 +81,14 @@ def model_verdict(tools: Tools, arguments: dict[str, Any]) -> dict[str, Any]:
     return {"version": arguments["version"]}
 
 
+def topics_keep(tools: Tools, arguments: dict[str, Any]) -> dict[str, Any]:
+    """What `buqi topics` found, in place of what was kept: topics with their needs."""
+    found = [(topics.KeptTopic(**topic["kept"]), topic["needs"]) for topic in arguments["topics"]]
+    with tools.database.transaction() as tx:
+        topics.keep(tx, [topic for topic, _ in found], {topic.topic_id: needs for topic, needs in found})
+    return {"topics": len(found)}
+
+
 COMMANDS: dict[str, Callable[[Tools, dict[str, Any]], dict[str, Any]]] = {
     "model note": model_note,
     "model verdict": model_verdict,
@@ -88,4 +96,5 @@ COMMANDS: dict[str, Callable[[Tools, dict[str, Any]], dict[str, Any]]] = {
     "staff list": staff_list,
     "staff revoke": staff_revoke,
     "survey push": survey_push,
+    "topics keep": topics_keep,
 }

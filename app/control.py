@@ -23,7 +23,7 @@ PATH = "/control"
 FILE = "control.json"
 LOOPBACK = ("127.0.0.1", "::1")
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  #: listening there includes here
-MAX_BODY = 64 * 1024
+MAX_BODY = 32 * 1024 * 1024  #: of who has the token; the topics of a city with all their needs fit
 TIMEOUT_S = 60
 
 log = logging.getLogger(__name__)

@@ -60,16 +60,6 @@ def load_file(catalogue: Catalogue, path: Path) -> list[Sample]:
     return list(_read(path, *known))
 
 
-def load_file(catalogue: Catalogue, path: Path) -> list[Sample]:
-    """All samples of one file.
-
-    Raises:
-        DataFileError: a line is broken; names file, line, fault and way out.
-    """
-    known = (frozenset(catalogue.intents), frozenset(catalogue.leaves), frozenset(catalogue.natures))
-    return list(_read(path, path.parent, *known))
-
-
 def catalogue_samples(catalogue: Catalogue) -> list[Sample]:
     """The catalogue's own example sentences, of facilities (needs), of intents (without marks) and of rules."""
     phrasings = [

@@ -1,4 +1,4 @@
-"""Measures the reader on labelled messages: each figure with a 95 % interval, confusions, and whether probabilities hold.
+"""Measures the reader on labelled messages: figures with 95 % intervals, confusions, and whether probabilities hold.
 
 Labelled messages are JSON lines (text, intent, leaves or needs with spans) or lines of the corpus's own format.
 """
@@ -275,7 +275,7 @@ def _bins(answers: Iterable[tuple[float, bool]]) -> list[Bin]:
 
 
 def _ece(bins: Sequence[Bin]) -> float:
-    """Expected calibration error: the gap between said and true, weighted by how often it was said (Guo et al. 2017)."""
+    """Expected calibration error: the gap between said and true, by how often it was said (Guo et al. 2017)."""
     total = sum(one.n for one in bins)
     return sum(one.n * abs(one.mean_p - one.accuracy) for one in bins) / total if total else 0.0
 

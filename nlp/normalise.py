@@ -60,7 +60,7 @@ _FOLD = _Fold()
 
 
 def fold(text: str) -> str:
-    """NFKC, lower case and simplified, character by character; as long as `text` unless a character stands for several (㎡)."""
+    """NFKC, lower case, simplified, each character by itself; as long as `text` unless one stands for several (㎡)."""
     return text.translate(_FOLD)
 
 

@@ -32,11 +32,17 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"(?:小区|家园|花园|新村|公寓|嘉园|宿舍|家属院|佳苑|新苑|名苑|豪庭|华府|花苑)(?:[一二三四五六七八东西南北]区)?)"
         ),
     ),
-    ("building", re.compile(r"((?:[a-d0-9]{1,3}|[一二三四五六七八九十]{1,3})(?:号|#)?(?:楼|栋|幢)(?!上|下|顶|道|房|梯|层))")),
+    (
+        "building",
+        re.compile(r"((?:[a-d0-9]{1,3}|[一二三四五六七八九十]{1,3})(?:号|#)?(?:楼|栋|幢)(?!上|下|顶|道|房|梯|层))"),
+    ),
     ("gate", re.compile(r"((?:东|西|南|北)(?:大|侧|小|偏)?门)(?!诊|面|店)")),
     (
         "road",
-        re.compile(BEFORE + r"([\u4e00-\u9fff]{2,4}?(?:大道|大街|路|街|巷|胡同)(?!边|面|灯|过|口|上|都|走|牌|道|办|坊)(?:\d{1,4}号)?)"),
+        re.compile(
+            BEFORE
+            + r"([\u4e00-\u9fff]{2,4}?(?:大道|大街|路|街|巷|胡同)(?!边|面|灯|过|口|上|都|走|牌|道|办|坊)(?:\d{1,4}号)?)"
+        ),
     ),
 )
 #: Words that only look like a name of a road or an estate.
@@ -118,9 +124,11 @@ class Places:
                 start = last + 1 - len(entry.name)
                 found.append(PlaceHint(entry.kind, text[start : last + 1], start, last + 1, entry.area))
         for kind, form in FORMS:
-            for match in form.finditer(text):
-                if not COMMON.match(match[1]):
-                    found.append(PlaceHint(kind, match[1], match.start(1), match.end(1)))
+            found += [
+                PlaceHint(kind, match[1], match.start(1), match.end(1))
+                for match in form.finditer(text)
+                if not COMMON.match(match[1])
+            ]
         if len(found) > 1:
             found.sort(key=lambda hint: (hint.area is None, hint.start - hint.end))
             kept: list[PlaceHint] = []

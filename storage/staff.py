@@ -241,7 +241,7 @@ def case(tx: Connection, communities: Iterable[str], *, need_id: int | None = No
         NotFound("staff.case"): no such case, or it lies elsewhere; nobody can tell which.
     """
     key = t.Need.id == need_id if receipt is None else t.Need.receipt == receipt
-    row = tx.execute(_CASE.where(key, t.Need.community.in_(list(communities)))).one_or_none()
+    row = tx.execute(CASE.where(key, t.Need.community.in_(list(communities)))).one_or_none()
     if row is None:
         raise NotFound("staff.case")
     return Case(*row)
@@ -283,7 +283,7 @@ def queue(tx: Connection, communities: Sequence[str], today: date) -> list[int]:
 def waiting_cases(tx: Connection, communities: Sequence[str], today: date, most: int) -> list[Case]:
     """The `most` valuable cases nobody judged, in the order of their ids."""
     ids = queue(tx, communities, today)[:most]
-    found = tx.execute(_CASE.where(t.Need.id.in_(ids), t.Need.community.in_(list(communities))).order_by(t.Need.id))
+    found = tx.execute(CASE.where(t.Need.id.in_(ids), t.Need.community.in_(list(communities))).order_by(t.Need.id))
     return [Case(*row) for row in found]
 
 
@@ -306,7 +306,7 @@ _SAID = (
     .limit(1)
     .scalar_subquery()
 )
-_CASE: Select[*tuple[Any, ...]] = select(
+CASE: Select[*tuple[Any, ...]] = select(
     t.Need.id,
     t.Need.receipt,
     t.Need.message_id,

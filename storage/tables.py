@@ -329,3 +329,35 @@ class StaffInvite(Base):
     created_ms: Mapped[int] = mapped_column(Ms)
     expires_ms: Mapped[int] = mapped_column(Ms)
     used_ms: Mapped[int | None] = mapped_column(Ms)
+
+
+class NeedLink(Base):
+    """Two needs a worker called one and the same. Says nothing to the counters; `first_id` is the smaller id."""
+
+    __tablename__ = "need_link"
+    first_id: Mapped[int] = mapped_column(ForeignKey("need.id", ondelete="CASCADE"), primary_key=True)
+    second_id: Mapped[int] = mapped_column(ForeignKey("need.id", ondelete="CASCADE"), primary_key=True, index=True)
+    staff_id: Mapped[int] = mapped_column(Id)
+    at_ms: Mapped[int] = mapped_column(Ms)
+    score: Mapped[float]  #: how alike they were when linked, 0 to 1
+
+
+class Topic(Base):
+    """A sub-topic that recurs inside a facility; its id and name stay while its words do. `centroid`: JSON."""
+
+    __tablename__ = "topic"
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    leaf: Mapped[str]
+    name: Mapped[str]
+    centroid: Mapped[str]
+    first_day: Mapped[str]
+    last_day: Mapped[str]
+    status: Mapped[str]  #: active, dormant
+
+
+class TopicNeed(Base):
+    """Which topic a need belongs to, one at most."""
+
+    __tablename__ = "topic_need"
+    need_id: Mapped[int] = mapped_column(ForeignKey("need.id", ondelete="CASCADE"), primary_key=True)
+    topic_id: Mapped[int] = mapped_column(ForeignKey("topic.id", ondelete="CASCADE"), index=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.conversation.context import World
+from bot.staff import similar
 from bot.staff.batches import Batches
 from bot.staff.desk import Desk
 from domain.errors import AppError, InputError, NotFound
@@ -119,6 +120,7 @@ class Counter:
             "bnext": lambda: batches.following(tx, staff, need_id, now_ms),
             "bfix": lambda: batches.groups(tx, staff, need_id, rest, now_ms),
             "bgrp": lambda: batches.leaves(tx, staff, need_id, rest, now_ms),
+            "like": lambda: similar.candidates(desk, tx, staff, need_id),
         }
         judging: dict[str, Callable[[], Outbound]] = {
             "ok": lambda: desk.confirm_case(tx, staff, need_id, now_ms, rest or None),
@@ -127,6 +129,8 @@ class Counter:
             "int": lambda: desk.say_intent(tx, staff, need_id, rest, now_ms),
             "ball": lambda: batches.confirm(tx, staff, need_id, rest, now_ms),
             "bset": lambda: batches.correct(tx, staff, need_id, rest, now_ms),
+            "same": lambda: similar.link_case(desk, tx, staff, need_id, _number(rest), now_ms),
+            "part": lambda: similar.part_case(desk, tx, staff, need_id),
         }
         if action in judging and not is_first:
             if action in ("ball", "bset"):
@@ -154,6 +158,10 @@ def _button(payload: str) -> tuple[str, int, str]:
     """
     action, _, rest = payload.partition(":")
     number, _, rest = rest.partition(":")
-    if not re.fullmatch(r"[0-9]{1,18}|[0-8][0-9]{18}", number):  # more would not fit the database's id
+    return action, _number(number), rest
+
+
+def _number(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,18}|[0-8][0-9]{18}", text):  # more would not fit the database's id
         raise NotFound("staff.button")
-    return action, int(number), rest
+    return int(text)

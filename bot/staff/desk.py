@@ -18,6 +18,7 @@ from domain.catalogue import OTHER_FACILITY
 from domain.errors import NotAllowed, NotFound
 from domain.messages import Button, Outbound
 from storage import book as b
+from storage import links
 from storage import staff as rows
 from storage.database import Connection
 from storage.staff import Case, Staff
@@ -103,7 +104,7 @@ class Desk:
             after = None
         found = rows.next_case(tx, codes, self.day(now_ms), after)
         return (
-            self._shown(staff, found)
+            self._shown(tx, staff, found)
             if found
             else Outbound(self.world.texts("staff.no_more" if after else "staff.none"))
         )
@@ -114,7 +115,7 @@ class Desk:
         Raises:
             NotFound("staff.case"): none of the worker's area.
         """
-        return self._shown(staff, rows.case(tx, self.communities(staff), need_id=need_id))
+        return self._shown(tx, staff, rows.case(tx, self.communities(staff), need_id=need_id))
 
     def case_by_receipt(self, tx: Connection, staff: Staff, receipt: str) -> Outbound:
         """The case whose number a resident read aloud.
@@ -122,7 +123,7 @@ class Desk:
         Raises:
             NotFound("staff.case"): none of the worker's area.
         """
-        return self._shown(staff, rows.case(tx, self.communities(staff), receipt=receipt))
+        return self._shown(tx, staff, rows.case(tx, self.communities(staff), receipt=receipt))
 
     def groups(self, tx: Connection, staff: Staff, need_id: int) -> Outbound:
         """First tap of a correction: the groups of facilities."""
@@ -241,7 +242,7 @@ class Desk:
         """A facility's name in the installation's language."""
         return self.world.catalogue.leaf_name(leaf, self.world.texts.language)
 
-    def _shown(self, staff: Staff, case: Case) -> Outbound:
+    def _shown(self, tx: Connection, staff: Staff, case: Case) -> Outbound:
         texts = self.world.texts
         if case.status == "withdrawn":  # taken back: the words are the resident's again
             text = texts("staff.withdrawn", receipt=case.receipt)
@@ -260,7 +261,10 @@ class Desk:
             name=name,
             state=self._state(case),
         )
-        judgements = self._judgements(case) if staff.role == "worker" else ()
+        same = links.live_group(tx, case.need_id)
+        if len(same) > 1:
+            text += "\n" + texts("staff.linked", count=len(same), receipts=texts("staff.comma").join(same))
+        judgements = self._judgements(case, len(same) > 1) if staff.role == "worker" else ()
         return Outbound(text, (*judgements, self._next_button(case)))
 
     def _state(self, case: Case) -> str:
@@ -273,7 +277,7 @@ class Desk:
             return self.world.texts("staff.state.rejected_by_worker")
         return self.world.texts("staff.state." + case.status, percent=round(case.p * 100))
 
-    def _judgements(self, case: Case) -> list[Button]:
+    def _judgements(self, case: Case, is_linked: bool) -> list[Button]:
         if not _is_open(case):
             return []
         texts, choices = self.world.texts, []
@@ -284,6 +288,9 @@ class Desk:
         choices.append(Button(texts("staff.button.correct"), f"fix:{case.need_id}"))
         if case.status != "rejected":
             choices.append(Button(texts("staff.button.reject"), f"no:{case.need_id}"))
+            choices.append(Button(texts("staff.button.similar"), f"like:{case.need_id}"))
+            if is_linked:
+                choices.append(Button(texts("staff.button.part"), f"part:{case.need_id}"))
         elif case.said_intent not in INTENTS:
             choices += [Button(texts("staff.intent." + intent), f"int:{case.need_id}:{intent}") for intent in INTENTS]
         return choices

@@ -31,7 +31,7 @@ def test_next__unsure_need__is_shown_masked_with_its_receipt(service: Service, b
     assert need_row(service.database, need_id).receipt in shown.text
     assert "想要个公园" in shown.text
     assert "待核对" in shown.text
-    assert [button.label for button in shown.buttons] == ["对", "改", "不是需求", "下一条"]
+    assert [button.label for button in shown.buttons] == ["对", "改", "不是需求", "类似的", "下一条"]
     assert all(str(need_id) in button.payload for button in shown.buttons)
 
 
