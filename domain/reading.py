@@ -19,10 +19,7 @@ class PlaceHint(msgspec.Struct, frozen=True, gc=False):
 
 
 class Mention(msgspec.Struct, frozen=True, gc=False):
-    """One facility a message is about. `start`, `end`: characters of the original text, half-open.
-
-    `stance`: "need" where it is asked for, "objection" where it is refused, else the intent of the message.
-    """
+    """One facility a message is about. `start`, `end`: characters of the original text, half-open."""
 
     leaf: str
     p: float
@@ -30,7 +27,9 @@ class Mention(msgspec.Struct, frozen=True, gc=False):
     end: int
     nature: str = "unknown"
     group: str = "all"  #: whom it is for: elderly, children, disabled ... (`target_groups` of the catalogue)
-    stance: str = "need"
+    intent: str = (
+        ""  #: what is wanted of it, where that is not what the message wants: a need refused, an objection met
+    )
     others: tuple[str, ...] = ()  #: the next best facilities, best first
 
 
@@ -43,8 +42,13 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     emergency: str | None
     masked: str
     model: str
+    places: tuple[PlaceHint, ...] = ()
+
+    def meant(self, intent: str) -> tuple[Mention, ...]:
+        """The mentions that are meant so."""
+        return tuple(mention for mention in self.mentions if (mention.intent or self.intent) == intent)
 
     @property
     def needs(self) -> tuple[Mention, ...]:
         """The mentions that count as demand."""
-        return self.mentions if self.intent == "need_report" else ()
+        return self.meant("need_report")

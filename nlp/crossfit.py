@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -22,7 +21,6 @@ from nlp.reader import CARRIES_ONE, Reader, belief, believable
 from nlp.train import SEED, assemble, prepare
 
 FOLDS = 4
-WORKERS = 2
 SPOKEN = frozenset({"chat", "dictated"})
 CATALOGUE = "catalogue"  #: the writer of the catalogue's examples, learnt from in every fold and never measured
 ODDS_LIMIT = 1e-6
@@ -48,16 +46,13 @@ class HeldOut(NamedTuple):
 def train_measured(samples: Sequence[Sample], catalogue: Catalogue, version: str = "", seed: int = SEED) -> Model:
     """The model of these samples, with probabilities and figures measured on held-out writers."""
     prepared = prepare(samples, catalogue)
-    folds = writer_folds(samples)
-    with ThreadPoolExecutor(WORKERS) as pool:
-        whole = [pool.submit(head.fit, (), seed) for head in prepared.heads]
-        parts = [[pool.submit(head.fit, fold, seed) for head in prepared.heads[:2]] for fold in folds]
-        leaf, intent, nature = (one.result() for one in whole)
-        model = assemble(prepared, leaf, intent, nature, version)
-        readings: list[HeldOut] = []
-        for fold, fits in zip(folds, parts, strict=True):
-            part = assemble(prepared, fits[0].result(), fits[1].result(), nature)
-            readings += read_fold(part, [sample for sample in samples if sample.writer in fold])
+    leaf, intent, nature = (head.fit((), seed) for head in prepared.heads)
+    model = assemble(prepared, leaf, intent, nature, version)
+    readings: list[HeldOut] = []
+    for fold in writer_folds(samples):
+        leaf, intent = (head.fit(fold, seed) for head in prepared.heads[:2])
+        part = assemble(prepared, leaf, intent, nature)
+        readings += read_fold(part, [sample for sample in samples if sample.writer in fold])
     settings = {**model.settings, **believable_maps(readings)}
     return replace(model, settings=settings, figures=figures(readings, settings))
 

@@ -17,8 +17,10 @@ from nlp import tokenize
 from nlp.batches import batches
 from nlp.corpus import Sample
 from nlp.crossfit import writer_folds
+from nlp.mentions import chance
 from nlp.model import Array, Model, softmax
-from nlp.train import NONE, SEED, assemble, message_row, prepare
+from nlp.reader import NONE
+from nlp.train import SEED, assemble, message_row, prepare
 
 
 class Suspect(NamedTuple):
@@ -115,10 +117,16 @@ def _held_out_chances(samples: Sequence[Sample], catalogue: Catalogue) -> tuple[
 
 def _chances(head: str, rows: Sequence[Sequence[str]], parts: Sequence[tuple[list[int], Model]]) -> _Chances:
     names = [model.leaves if head == "leaf" else model.intents for _, model in parts]
-    classes = tuple(sorted(set().union(*names)))
+    classes = tuple(sorted({NONE}.union(*names)))
     chances: Array = np.zeros((len(rows), len(classes)), np.float32)
     for (places, model), known in zip(parts, names, strict=True):
         decided = model.decide(model.sums([model.ids(rows[place]) for place in places]))[:, model.head(head)]
         columns = [classes.index(name) for name in known]
-        chances[np.ix_(places, columns)] = softmax(decided * model.settings[f"{head}_temperature"])
+        settings = model.settings
+        if head == "intent":
+            chances[np.ix_(places, columns)] = softmax(decided * settings["intent_temperature"])
+        else:
+            said = chance(decided, settings["leaf_slope"], settings["leaf_shift"])
+            chances[np.ix_(places, columns)] = said
+            chances[places, classes.index(NONE)] = 1 - said.max(axis=1)
     return classes, chances

@@ -12,6 +12,16 @@ VEHICLE = re.compile(
 #: There is enough: no need, whatever the facility.
 ENOUGH = re.compile(r"(?<![不没受真是才])(?:够用了|够停|够了|够使了|足够|尽够)|不缺|用不着|啥都有|都挺全")
 
+#: In a message that asks for something else: this one is refused (R16).
+REFUSED = re.compile(
+    r"反对|不同意|不赞成|(?:别|不要|不想|不用|甭)(?:再)?(?:建|修|装|搞|弄|设|划|安|盖)|用不着|迁走|挪走"
+)
+#: In a message that objects: the thing is wanted, the place is not (R16).
+SUPPORTED = re.compile(
+    r"(?:支持|同意|赞成|欢迎|应该|该|需要|是好事|可以|愿意)[^,。!?]{0,4}(?:建|修|装|设|安|盖)|(?:换|挪|移|改|另)(?:个|到|选|一?处)[^,。!?]{0,6}(?:建|装|设|修|安)"
+    r"|(?:建|装|设|修|安)(?:到|在)(?:别处|别的|空地|远)"
+)
+
 #: Of a message of a few words: something is missing, too little, too far, or wished for.
 LACK = re.compile(
     r"缺|没(?!事|关系|办法|问题|听|说|想|啥|什么)|太少|不够|不足|难$|太远|想要|希望|盼|能不能[建装设加开]|不方便"
@@ -38,6 +48,16 @@ LETTER = 40
 def is_letter(text: str) -> bool:
     """Whether a message is a letter, or an operator's note about a call, rather than chat."""
     return len(text) > LETTER
+
+
+def meant(intent: str, words: str) -> str:
+    """What is wanted of one facility, by the words about it, in a message of this intent; "" if the same."""
+    return "objection" if intent == "need_report" and REFUSED.search(words) else ""
+
+
+def is_supported(text: str) -> bool:
+    """Whether an objection is to the place only: the facility itself is wanted."""
+    return SUPPORTED.search(text) is not None
 
 
 def is_bare_charging(text: str) -> bool:

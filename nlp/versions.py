@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from domain.catalogue.loader import FOLDER as CATALOGUE
-from nlp import corpus, tokenize
+from nlp import corpus, lexicon, tokenize
 from nlp.model import Model
 
 HERE = Path(__file__).parent
-READING_CODE = ("normalise", "clauses", "tokenize", "features", "model", "reader")
+READING_CODE = ("normalise", "clauses", "tokenize", "lexicon", "features", "model", "mentions", "reader")
 LENGTH = 16
 
 
@@ -35,7 +35,7 @@ def fits_version(stored_format: int) -> str:
     facilities = sorted(path.stem for path in (CATALOGUE / "facilities").glob("*.yaml"))
     code = [HERE / f"{name}.py" for name in READING_CODE]
     named = f"format {stored_format} facilities {facilities}".encode()
-    return _hash([named, *_contents([CATALOGUE / "intents.yaml", *code])])
+    return _hash([named, *_contents([CATALOGUE / "intents.yaml", lexicon.FILE, *code])])
 
 
 def stamped(model: Model, folder: Path, stored_format: int) -> Model:

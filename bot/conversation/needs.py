@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from bot.conversation.context import Context, OwnNeed
@@ -23,12 +25,13 @@ REMARKS = ("fault_report", "service_complaint", "objection")
 
 def file_message(message_id: int, reading: Reading, community: str, context: Context) -> Step:
     """Answers one kept message: needs are filed, everything else gets the answer its intent deserves."""
-    if reading.intent == "need_report":
-        mentions = reading.mentions or (Mention(OTHER_FACILITY, 0.0, 0, 0),)
-        return _file_needs(message_id, mentions, community, context)
-    effects: list[Effect] = []
-    if reading.intent in REMARKS:
-        effects = [FileRemark(message_id, mention, reading.intent, community) for mention in reading.mentions]
+    effects: list[Effect] = list(remarks_of(message_id, reading, community))
+    needs = reading.needs
+    if reading.intent == "need_report" and not needs:
+        needs = (Mention(OTHER_FACILITY, 0.0, 0, 0),)
+    if needs:
+        state, filed = _file_needs(message_id, needs, community, context)
+        return state, (*effects, *filed)
     choices: tuple[Button, ...] = ()
     if reading.intent == "data_rights":
         choices = tuple(
@@ -39,6 +42,13 @@ def file_message(message_id: int, reading: Reading, community: str, context: Con
         context, "answer." + reading.intent, choices=choices, about=about or context.world.texts("this_matter")
     )
     return Dialogue(Idle(), choices), (*effects, answer)
+
+
+def remarks_of(message_id: int, reading: Reading, community: str) -> Iterator[FileRemark]:
+    """What a message says against or about facilities, beside what it asks for."""
+    for intent in REMARKS:
+        for mention in reading.meant(intent):
+            yield FileRemark(message_id, mention, intent, community)
 
 
 def file_pending(pending: tuple[Pending, ...], community: str, context: Context) -> Step:

@@ -12,7 +12,6 @@ from bot.conversation import answers, questions
 from bot.conversation.context import Context
 from bot.conversation.effects import (
     Effect,
-    FileRemark,
     KeepMessage,
     MarkInvitation,
     RecordAnswer,
@@ -20,7 +19,7 @@ from bot.conversation.effects import (
     SetSurveys,
 )
 from bot.conversation.events import Invited, Said
-from bot.conversation.needs import REMARKS, file_message, needs_of, receipt_lines
+from bot.conversation.needs import REMARKS, file_message, needs_of, receipt_lines, remarks_of
 from bot.conversation.say import say
 from bot.conversation.state import AskCommunity, Dialogue, Filed, Idle, InSurvey
 from domain.catalogue import OTHER_FACILITY
@@ -265,8 +264,7 @@ def _text(stage: InSurvey, question: Question, event: Said, context: Context) ->
         stage, effects, lines = answers.file_needs(stage, event, reading.needs, context)
         effects = (*effects, *answers.noted(lines, context))
     elif question.needs and reading.intent in REMARKS and context.community:
-        remarks = (FileRemark(event.message_id, m, reading.intent, context.community) for m in reading.mentions)
-        effects = (keep, *remarks)
+        effects = (keep, *remarks_of(event.message_id, reading, context.community))
     return answers.answered(stage, reading.masked, effects, context)
 
 

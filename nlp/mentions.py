@@ -1,0 +1,108 @@
+"""Which facilities a message is about and where: from decision values of its clauses and of the whole to stretches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp.model import Array
+
+MAX_MENTIONS = 3
+#: How much the whole message counts beside a clause of it.
+CONTEXT = 0.5
+NEARBY = 0.2  #: the same when it is asked where a facility stands
+#: Per register (chat, letter): a facility is mentioned if the whole message, or a clause of it, speaks for it with this
+#: probability. In letters a clause alone is often a place name.
+WHOLE = {False: 0.40, True: 0.40}
+CLAUSE = {False: 0.50, True: 0.60}
+#: A facility is none beside the best one if it is this much less probable.
+BESIDE = 0.35
+#: A clause belongs to a facility from this probability on, if it is not another's.
+SPEAKING = 0.12
+#: A clause belongs to the stretch of a facility if it speaks for it at least by this share of its clearest clause.
+LOCAL = 0.6
+#: The best facility of a message whose intent needs one is named even if it is doubtful.
+DOUBTFUL = 0.05
+
+
+class Stretch(NamedTuple):
+    """A facility, how probable it is, and the first and last row of the clauses that speak of it."""
+
+    p: float
+    leaf: int
+    first: int
+    last: int
+
+
+class Scores(NamedTuple):
+    """Facilities of a batch, row by row: the clauses of each message, then the message itself."""
+
+    about: Array  #: (rows, facilities) probabilities, each clause read in the context of its message
+    alone: Array  #: the same with less of it: where a facility stands
+
+    @classmethod
+    def of(
+        cls, decided: Array, own: NDArray[np.int64], counts: NDArray[np.int64], slope: float, shift: float
+    ) -> Scores:
+        """From decision values (rows, facilities); `own`: the rows of the messages, `counts`: their clauses."""
+        each: NDArray[np.int64] = np.repeat(np.arange(len(own)), counts + 1)
+        whole = decided[own][each] - decided
+        context = np.where(counts > 1, np.float32(CONTEXT), np.float32(1))[each][:, None]
+        about, alone = decided + context * whole, decided + np.float32(NEARBY) * whole
+        return cls(chance(about, slope, shift), chance(alone, slope, shift))
+
+
+def chance(decided: Array, slope: float, shift: float) -> Array:
+    """Decision values as probabilities, each by itself."""
+    p: Array = (1 / (1 + np.exp(-(slope * decided + shift)))).astype(np.float32, copy=False)
+    return p
+
+
+def stretches(
+    scores: Scores, first: int, own: int, silent: set[int], *, is_letter: bool, needed: bool
+) -> list[Stretch]:
+    """What a message mentions, its main facility first.
+
+    Args:
+        first, own: row of its first clause; row of the whole message, which comes after its last clause.
+        silent: rows of clauses that name a facility without meaning it.
+        needed: whether the message must be about a facility.
+    """
+    rows = [row for row in range(first, own) if row not in silent]
+    if not rows:
+        return []
+    part = scores.about[first : own + 1]
+    whole, clauses = part[-1], part[[row - first for row in rows]]
+    highest = clauses.max(axis=0)
+    limit = WHOLE[is_letter], CLAUSE[is_letter]
+    said = np.flatnonzero(((whole >= limit[0]) & (highest >= SPEAKING)) | (highest >= limit[1]))
+    strength = np.maximum(whole, highest) if not is_letter else whole
+    if not len(said):
+        best = int(np.argmax(strength + highest))
+        if not needed or strength[best] < DOUBTFUL:
+            return []
+        said = np.array([best])
+    ranked = said[np.argsort(-(whole[said] + 0.25 * highest[said]))][:MAX_MENTIONS]
+    least = BESIDE * float(strength[ranked].max())
+    chosen = [leaf for leaf in ranked.tolist() if strength[leaf] >= least]
+    alone = scores.alone[rows]
+    return [_place(leaf, float(strength[leaf]), rows, chosen, alone) for leaf in chosen]
+
+
+def _place(leaf: int, p: float, rows: Sequence[int], chosen: Sequence[int], alone: Array) -> Stretch:
+    """The run of clauses that speaks of one of the chosen facilities most."""
+    column = alone[:, leaf]
+    others = alone[:, [one for one in chosen if one != leaf]].max(axis=1) if len(chosen) > 1 else None
+    speaks = column >= LOCAL * float(column.max())
+    if others is not None:
+        speaks &= column >= others
+    best = int(np.argmax(np.where(speaks, column, column - 1)))
+    first = last = best
+    while first > 0 and speaks[first - 1] and rows[first - 1] == rows[first] - 1:
+        first -= 1
+    while last + 1 < len(rows) and speaks[last + 1] and rows[last + 1] == rows[last] + 1:
+        last += 1
+    return Stretch(p, leaf, rows[first], rows[last])
