@@ -20,7 +20,7 @@ ADDRESS = re.compile(
     rf"[\u4e00-\u9fff]{{1,6}}?(?:{_NAMED})(?=[\u4e00-\u9fffa-z\d]{{0,8}}?(?:{_GOES_ON}))"
     r"|\d+(?:号|栋|幢|#|单元|室|楼|座|期|弄|组|米|路)"
 )
-PLACE = "〇"
+PLACE = ","  #: what stands for an address: no word, and no n-gram goes across
 MOST = 4  #: signs of one class are told apart up to this many
 STEP, LONGEST = 25, 8  #: length of a message in steps of 25 characters, up to 8 steps
 BESIDE = 2  #: a place word at most so many characters behind a thing makes it mere location
@@ -52,13 +52,16 @@ def clause_features(text: str, cut: Cut) -> list[str]:
     """Words (prefixed by a blank) and character 1- to 3-grams of one normalised clause; numbers read as 0."""
     if not text.isalpha():
         text = DIGITS.sub("0", text)
-    after = text[1:]
-    pairs = list(map(add, text, after))
-    return [*map(" ".__add__, cut(text)), *text, *pairs, *map(add, pairs, after[1:])]
+    found: list[str] = []
+    for part in text.split(PLACE):
+        after = part[1:]
+        pairs = list(map(add, part, after))
+        found += [*map(" ".__add__, cut(part)), *part, *pairs, *map(add, pairs, after[1:])]
+    return found
 
 
 def without_addresses(text: str) -> str:
-    """A clause of a letter with its addresses as one sign each."""
+    """A clause of a letter, its addresses cut out."""
     return ADDRESS.sub(PLACE, text)
 
 

@@ -64,6 +64,11 @@ def fold(text: str) -> str:
     return text.translate(_FOLD)
 
 
+def origins(text: str) -> list[int]:
+    """For each character of the folded text the index of the one it came from."""
+    return [index for index, character in enumerate(text) for _ in _FOLD[ord(character)]]
+
+
 def normalise(text: str) -> Normal:
     """The text folded, with runs of three or more equal characters (but digits) cut to two."""
     folded = fold(text)

@@ -54,6 +54,9 @@ CAN_BE_BARE = (CARRIES_NONE - {"emergency"}) | {
 #: A facility named as clearly as this makes a need of a few words that say something is lacking.
 NAMED = 0.6
 CHARGING = ("ev_charging", "ebike_parking_charging")
+#: How much it counts, for an intent that carries no facility, that the message seems about none; and for one that needs
+#: a facility, that it seems about one. The doubt that is left.
+BARE, NEEDY, DOUBT = 0.5, 1.0, 0.02
 #: Loosely worded dangers are none if the model gives danger less than this; without a rule, danger is believed from
 #: `SEEN` on. Together: the most dangers recognised with about two false alarms in a thousand.
 SAFE, SEEN = 0.001, 0.9
@@ -83,6 +86,8 @@ class Reader:
         self._cut = tokenize.serving_cut(model.dictionary)
         self._leaf, self._intent, self._nature = map(model.head, ("leaf", "intent", "nature"))
         self._danger = model.intents.index("emergency")
+        self._none = {index for index, intent in enumerate(model.intents) if intent in CARRIES_NONE - {"unclear"}}
+        self._one = {index for index, intent in enumerate(model.intents) if intent in CARRIES_ONE}
         self._bare = [index for index, intent in enumerate(model.intents) if intent in CAN_BE_BARE]
         self._maps = {
             (head, formal, first): belief(model.settings, head, formal, first)
@@ -152,7 +157,7 @@ class Reader:
         kind = self._danger_in(known, chances[self._danger])
         if kind is not None:
             return Reading("emergency", 1.0, (), kind, masked, self.model.version)
-        chances[self._danger] = 0.0
+        chances = self._weighed(chances, float(scores.leaves.about[message.first + len(message.spans)].max()))
         p = max(chances)
         intent = self.model.intents[chances.index(p)]
         if not message.spans:
@@ -189,6 +194,17 @@ class Reader:
         return tuple(
             structs.replace(hint, start=start, end=end) for hint, (start, end) in zip(found, spans, strict=True)
         )
+
+    def _weighed(self, chances: list[float], p: float) -> list[float]:
+        """The probabilities of the intents, no danger among them, weighed with that of any facility."""
+        p = min(max(p, DOUBT), 1 - DOUBT)
+        none, one = (1 - p) ** BARE, p**NEEDY
+        weighed = [
+            chance * (0 if index == self._danger else none if index in self._none else one if index in self._one else 1)
+            for index, chance in enumerate(chances)
+        ]
+        total = sum(weighed)
+        return [chance / total for chance in weighed]
 
     def _danger_in(self, known: str, p: float) -> str | None:
         """The kind of danger that a rule finds, or the model alone if it is very sure."""
