@@ -26,7 +26,7 @@ class Span(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """One labelled message."""
+    """One labelled message. `source`: the file it stands in, written by one hand; "" for a site's own."""
 
     text: str
     intent: str
@@ -34,6 +34,7 @@ class Sample(NamedTuple):
     register: str
     writer: str
     weight: float = 1.0
+    source: str = ""
 
 
 def files(folder: Path = FOLDER) -> list[Path]:
@@ -121,7 +122,7 @@ def _read(path: Path, intents: frozenset[str], leaves: frozenset[str], natures: 
         fault = _fault(intent, register, writer, text, spans, intents, leaves, natures)
         if fault:
             raise DataFileError(name, f"line {number}", fault, WAY_OUT)
-        yield Sample(text, intent, spans, register, writer)
+        yield Sample(text, intent, spans, register, writer, source=name)
 
 
 def _fault(

@@ -58,15 +58,41 @@ def train_measured(samples: Sequence[Sample], catalogue: Catalogue, version: str
 
 
 def writer_folds(samples: Sequence[Sample], folds: int = FOLDS) -> list[frozenset[str]]:
-    """The writers in parts of about equally many sentences."""
-    sizes = Counter(sample.writer for sample in samples if sample.writer != CATALOGUE)
+    """The writers in parts of about equally many sentences, none of them sharing a writer or a source with another.
+
+    What one hand wrote is alike; where there are fewer sources than parts, writers alone are kept together.
+    """
+    known = [sample for sample in samples if sample.writer != CATALOGUE]
+    groups = _hands(known)
+    if len(groups) < folds:
+        groups = [frozenset({writer}) for writer in {sample.writer for sample in known}]
+    sizes = Counter(sample.writer for sample in known)
+    weighed = sorted(((sum(sizes[writer] for writer in group), sorted(group)) for group in groups), reverse=True)
     parts: list[set[str]] = [set() for _ in range(folds)]
     totals = [0] * folds
-    for writer, size in sorted(sizes.items(), key=lambda one: (-one[1], one[0])):
+    for size, group in weighed:
         index = totals.index(min(totals))
-        parts[index].add(writer)
+        parts[index].update(group)
         totals[index] += size
     return [frozenset(part) for part in parts]
+
+
+def _hands(samples: Sequence[Sample]) -> list[frozenset[str]]:
+    """The writers, those who share a source together."""
+    leader: dict[str, str] = {}
+
+    def find(name: str) -> str:
+        while (above := leader.setdefault(name, name)) != name:
+            name = above
+        return name
+
+    for sample in samples:
+        if sample.source:
+            leader[find(sample.writer)] = find(f"file {sample.source}")
+    groups: dict[str, set[str]] = {}
+    for writer in {sample.writer for sample in samples}:
+        groups.setdefault(find(writer), set()).add(writer)
+    return [frozenset(group) for group in groups.values()]
 
 
 def read_fold(model: Model, samples: Sequence[Sample]) -> list[HeldOut]:

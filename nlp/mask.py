@@ -1,8 +1,8 @@
 """Replaces personal data by placeholders: phones, ID and card numbers, plates, e-mails, accounts, rooms, cued names.
 
 Numbers that say where or what (bus lines, years, buildings, 12345, 120, 400 lines) stay. Digits may be full-width,
-spaced, hyphenated or Chinese. Formats: GB 11643 (ID numbers), ISO/IEC 7812 (cards, Luhn), GA 36 (plates), the Ministry of
-Industry's numbering plan (phones).
+spaced, hyphenated or Chinese. Formats: GB 11643 (ID numbers), ISO/IEC 7812 (cards, Luhn), GA 36 (plates), the
+national numbering plan (phones).
 """
 
 from __future__ import annotations

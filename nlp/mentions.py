@@ -17,9 +17,9 @@ NEARBY = 0.2  #: the same when it is asked where a facility stands
 #: Per register (chat, letter): a facility is mentioned if the whole message, or a clause of it, speaks for it with this
 #: probability. In letters a clause alone is often a place name.
 WHOLE = {False: 0.40, True: 0.40}
-CLAUSE = {False: 0.50, True: 0.60}
+CLAUSE = {False: 0.42, True: 0.60}
 #: A facility is none beside the best one if it is this much less probable.
-BESIDE = 0.35
+BESIDE = 0.25
 #: A clause belongs to a facility from this probability on, if it is not another's.
 SPEAKING = 0.12
 #: A clause belongs to the stretch of a facility if it speaks for it at least by this share of its clearest clause.
