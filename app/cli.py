@@ -170,15 +170,23 @@ def classify(input: InputFile = Path("-"), output: OutputFile = Path("-")) -> No
 
 
 @cli.command()
-def evaluate(file: Annotated[Path, typer.Argument(help="Labelled JSON lines: text, intent, leaves.")]) -> None:
-    """Measure the reader on labelled messages."""
-    from nlp.evaluate import evaluate_file, render
+def evaluate(
+    file: Annotated[
+        Path | None, typer.Argument(help="Labelled JSON lines {text, intent, leaves}; else the project's own tests.")
+    ] = None,
+) -> None:
+    """Measure the reader on labelled messages, with 95 % intervals."""
+    from nlp import evaluate, evaluate_mask, similar_fit
     from nlp.reader import Reader
 
-    settings = own_settings()
-    with _source(file) as source:
-        result = evaluate_file(Reader.open(settings.data_dir), source, _tell_fault)
-    print(render(result))
+    reader = Reader.open(own_settings().data_dir)
+    if file is not None:
+        with _source(file) as source:
+            print(evaluate.render(evaluate.evaluate_file(reader, source, _tell_fault)))
+        return
+    print(evaluate.render(evaluate.evaluate_testset(reader)))
+    print(evaluate_mask.render(evaluate_mask.evaluate_masking()))
+    print(similar_fit.render(similar_fit.measure(similar_fit.load_pairs())))
 
 
 def _tell_fault(line: int, fault: str) -> None:

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.catalogue import Catalogue
+from domain.catalogue import load_catalogue
 from domain.reading import Mention, Reading
 from nlp import corpus
 from nlp.reader import NONE, Reader
@@ -125,13 +125,14 @@ def labelled(samples: Iterable[corpus.Sample]) -> list[Labelled]:
     ]
 
 
-def load_testset(catalogue: Catalogue, path: Path = CHAT) -> list[Labelled]:
-    """The project's frozen test set.
+def evaluate_testset(reader: Reader, path: Path = CHAT) -> Evaluation:
+    """Measures the reader on the project's frozen test set.
 
     Raises:
         DataFileError: a line is broken.
     """
-    return labelled(corpus.load_file(catalogue, path))
+    rows = labelled(corpus.load_file(load_catalogue(), path))
+    return evaluate(rows, reader.read_many([row.text for row in rows]))
 
 
 def evaluate(rows: Sequence[Labelled], readings: Sequence[Reading], faults: int = 0) -> Evaluation:

@@ -106,15 +106,20 @@ def mask(text: str, folded: str | None = None) -> str:
 
     `folded`: the same text folded, if it is at hand.
     """
+    for start, end, placeholder in sorted(find(text, folded), reverse=True):
+        text = text[:start] + placeholder + text[end:]
+    return text
+
+
+def find(text: str, folded: str | None = None) -> list[tuple[int, int, str]]:
+    """Where personal data stands, start and end, and the placeholder for it; in no order, none inside another."""
     if folded is None:
         folded = fold(text)
     found = _personal(folded)
     if found and len(folded) != len(text):  # characters that stand for several
         origin = origins(text)
         found = [(origin[start], origin[end - 1] + 1, placeholder) for start, end, placeholder in found]
-    for start, end, placeholder in sorted(found, reverse=True):
-        text = text[:start] + placeholder + text[end:]
-    return text
+    return found
 
 
 def _personal(folded: str) -> list[tuple[int, int, str]]:
