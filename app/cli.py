@@ -155,8 +155,13 @@ def labels(
 
 
 @cli.command()
-def classify(input: InputFile = Path("-"), output: OutputFile = Path("-")) -> None:
-    """Read JSON lines {id, text}; write {id, intent, intent_p, needs, emergency, masked}."""
+def classify(
+    input: InputFile = Path("-"),
+    output: OutputFile = Path("-"),
+    words: Annotated[bool, typer.Option("--words", help="Name the words that decided; slower.")] = False,
+) -> None:
+    """Read JSON lines {id, text}; write {id, intent, intent_p, needs, places, emergency, masked}."""
+    from app.wiring import places
     from nlp.classify import classify_file
     from nlp.reader import Reader
 
@@ -164,7 +169,8 @@ def classify(input: InputFile = Path("-"), output: OutputFile = Path("-")) -> No
     if str(input) != "-" and str(output) != "-" and input.resolve() == output.resolve():
         raise InputError("file.same", file=str(input))
     with _source(input) as source, _sink(output) as sink:
-        faults = classify_file(Reader.open(settings.data_dir), source, sink, _tell_fault)
+        reader = Reader.open(settings.data_dir, places=places(settings))
+        faults = classify_file(reader, source, sink, _tell_fault, with_words=words)
     if faults:
         raise typer.Exit(SKIPPED)
 

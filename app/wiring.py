@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from msgspec import structs
+
 from app.settings import Settings
 from bot.conversation.context import World
 from bot.gateway import Gateway, now_ms
@@ -17,6 +19,7 @@ from domain.catalogue import load_catalogue, load_city
 from domain.errors import ConfigError
 from domain.texts import Texts, load_texts
 from nlp import champion
+from nlp.places import GAZETTEER, Places, read_gazetteer, tree_entries
 from nlp.reader import FORMAT, Reader, model_version
 from nlp.versions import fits_version
 from storage import areas, meta, models
@@ -124,7 +127,17 @@ def open_reader(settings: Settings) -> Reader:
         and not champion.place(settings.data_dir, model_version()).is_dir()
     ):
         subprocess.run([sys.executable, "-c", TRAIN, str(settings.data_dir.absolute())], check=False)
-    return Reader.open(settings.data_dir)
+    return Reader.open(settings.data_dir, places=places(settings))
+
+
+def places(settings: Settings) -> Places:
+    """The names of the city's areas and of the operator's gazetteer.
+
+    Raises:
+        DataFileError: a line of the gazetteer is broken.
+    """
+    tree = load_city(settings.city).tree
+    return Places(tree_entries(tree) + read_gazetteer(settings.data_dir / GAZETTEER, tree))
 
 
 def build(settings: Settings, purpose: str, *, demo: bool = False) -> App:
@@ -137,6 +150,7 @@ def build(settings: Settings, purpose: str, *, demo: bool = False) -> App:
             is_demo = meta.is_demo(tx)
         world = build_world(settings)
         reader = open_reader(settings)
+        world = structs.replace(world, deciding_words=reader.deciding_words)
         with database.transaction() as tx:
             read = reader.model
             models.activate(

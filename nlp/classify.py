@@ -7,7 +7,7 @@ from typing import TextIO
 
 import msgspec
 
-from domain.reading import Mention, Reading
+from domain.reading import Mention, PlaceHint, Reading
 from nlp.model import Model
 from nlp.reader import Reader
 
@@ -28,7 +28,8 @@ class Labelled(msgspec.Struct, frozen=True):
     id: str | int | None
     intent: str
     intent_p: float
-    needs: list[dict[str, str | float | int]]
+    needs: list[dict[str, str | float | int | list[str]]]
+    places: list[dict[str, str | int | None]]
     emergency: str | None
     masked: str
     model: str
@@ -36,8 +37,10 @@ class Labelled(msgspec.Struct, frozen=True):
     dictionary: str
 
 
-def classify_file(reader: Reader, source: TextIO, sink: TextIO, on_fault: OnFault) -> int:
+def classify_file(reader: Reader, source: TextIO, sink: TextIO, on_fault: OnFault, *, with_words: bool = False) -> int:
     """Labels every line of `source` into `sink`; broken lines are reported, skipped and counted.
+
+    `with_words`: the words that decided stand beside each facility; slower.
 
     Returns:
         The number of broken lines.
@@ -53,7 +56,12 @@ def classify_file(reader: Reader, source: TextIO, sink: TextIO, on_fault: OnFaul
                 faults += 1
                 on_fault(number, f"{exc}; a line is a JSON object with id and text")
         for one, reading in zip(lines, reader.read_many([one.text for one in lines]), strict=True):
-            sink.write(encode(labelled(one.id, reading, reader.model)).decode() + "\n")
+            label = labelled(one.id, reading, reader.model)
+            if with_words:
+                for need, mention in zip(label.needs, reading.mentions, strict=True):
+                    words = reader.deciding_words(one.text[mention.start : mention.end], mention.leaf)
+                    need["words"] = [_printable(word) for word in words]
+            sink.write(encode(label).decode() + "\n")
     return faults
 
 
@@ -63,23 +71,34 @@ def labelled(identity: str | int | None, reading: Reading, model: Model) -> Labe
         id=identity,
         intent=reading.intent,
         intent_p=round(reading.intent_p, 4),
-        needs=[_need(mention) for mention in reading.mentions],
+        needs=[_need(mention, reading) for mention in reading.mentions],
+        places=[_place(hint) for hint in reading.places],
         emergency=reading.emergency,
-        masked=reading.masked.encode("utf-8", "replace").decode(),
+        masked=_printable(reading.masked),
         model=reading.model,
         corpus=model.corpus_version,
         dictionary=model.dictionary_version,
     )
 
 
-def _need(mention: Mention) -> dict[str, str | float | int]:
+def _need(mention: Mention, reading: Reading) -> dict[str, str | float | int | list[str]]:
     return {
         "leaf": mention.leaf,
         "p": round(mention.p, 4),
         "start": mention.start,
         "end": mention.end,
         "nature": mention.nature,
+        "group": mention.group,
+        "intent": mention.intent or reading.intent,
     }
+
+
+def _place(hint: PlaceHint) -> dict[str, str | int | None]:
+    return {"kind": hint.kind, "name": _printable(hint.name), "start": hint.start, "end": hint.end, "area": hint.area}
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 def _chunks(source: TextIO) -> Iterator[list[tuple[int, str]]]:

@@ -19,6 +19,7 @@ from nlp import (
     clauses,
     corpus,
     emergency,
+    explain,
     features,
     groups,
     lexicon,
@@ -116,6 +117,13 @@ class Reader:
         for start in range(0, len(texts), BATCH):
             readings.extend(self._read_batch([text[:LIMIT] for text in texts[start : start + BATCH]]))
         return readings
+
+    def deciding_words(self, text: str, leaf: str) -> list[str]:
+        """The words of a text that speak most for a facility, for the person who reviews; the strongest first.
+
+        None for a facility the model does not know.
+        """
+        return explain.deciding_words(self.model, self._cut, text, leaf=leaf) if leaf in self.model.leaves else []
 
     def _read_batch(self, texts: Sequence[str]) -> list[Reading]:
         rows: list[list[int]] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -11,6 +11,11 @@ from domain.texts import Texts
 from surveys.definition import Survey
 
 CONSENT_VERSION = "2026-11"
+
+
+def no_words(_text: str, _leaf: str) -> Sequence[str]:
+    """Where no reader is at hand to say why."""
+    return ()
 
 
 class OwnNeed(msgspec.Struct, frozen=True, gc=False):
@@ -39,6 +44,7 @@ class World(msgspec.Struct, frozen=True):
     operator: str  #: who is responsible, for the notice
     kept_days: int = 180  #: how long original words are kept, for the notice
     abroad: frozenset[str] = frozenset()  #: channels that store data outside the country
+    deciding_words: Callable[[str, str], Sequence[str]] = no_words  #: (masked text, facility) -> what spoke for it
 
 
 class Context(msgspec.Struct, frozen=True):

@@ -304,7 +304,7 @@ def _said(dialogue: Dialogue, event: Said, context: Context) -> Step:
 def _where(dialogue: Dialogue, event: Said, context: Context) -> Step:
     """A text while the community is unknown: its name, or already a need, which is kept until we know."""
     pending = _pending(dialogue)
-    found = context.world.match_community(event.text)
+    found = context.world.match_community(event.text) or _hinted(event, context)
     is_need = bool(event.reading.mentions)
     if len(found) == 1 and not (is_need and len(event.text) > LONGEST_NAME):
         return _in_community(dialogue, found[0], context)
@@ -317,6 +317,13 @@ def _where(dialogue: Dialogue, event: Said, context: Context) -> Step:
     else:
         state, effects = _ask_community(context, pending, "community.ask_kept", found)
     return state, (keep, *effects)
+
+
+def _hinted(event: Said, context: Context) -> tuple[str, ...]:
+    """The communities in which the places that a message names are known to lie."""
+    tree = context.world.city.tree
+    codes = [hint.area for hint in event.reading.places if hint.area in tree]
+    return tuple(dict.fromkeys(code for code in codes if code and tree[code].kind == "community"))
 
 
 def _buttons(context: Context, *pairs: tuple[str, str]) -> tuple[Button, ...]:

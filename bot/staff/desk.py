@@ -261,6 +261,8 @@ class Desk:
             name=name,
             state=self._state(case),
         )
+        if words := self.world.deciding_words(case.masked, case.leaf):
+            text += "\n" + texts("staff.words", words=texts("staff.comma").join(words))
         same = links.live_group(tx, case.need_id)
         if len(same) > 1:
             text += "\n" + texts("staff.linked", count=len(same), receipts=texts("staff.comma").join(same))
