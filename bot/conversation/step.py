@@ -322,8 +322,8 @@ def _where(dialogue: Dialogue, event: Said, context: Context) -> Step:
 def _hinted(event: Said, context: Context) -> tuple[str, ...]:
     """The communities in which the places that a message names are known to lie."""
     tree = context.world.city.tree
-    codes = [hint.area for hint in event.reading.places if hint.area in tree]
-    return tuple(dict.fromkeys(code for code in codes if code and tree[code].kind == "community"))
+    codes = [hint.area for hint in event.reading.places if hint.area is not None and hint.area in tree]
+    return tuple(dict.fromkeys(code for code in codes if tree[code].kind == "community"))
 
 
 def _buttons(context: Context, *pairs: tuple[str, str]) -> tuple[Button, ...]:
