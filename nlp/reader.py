@@ -310,8 +310,9 @@ def corpus_model(data_dir: Path | None = None, folder: Path = corpus.FOLDER) -> 
 def model_version(folder: Path = corpus.FOLDER) -> str:
     """What the model depends on, as a hash: sentences, words, the catalogue's examples, and the code that learns."""
     here = Path(__file__).parent
-    names = "normalise clauses tokenize lexicon features corpus train crossfit model mentions reader rules emergency"
-    code = [here / f"{name}.py" for name in names.split()]
+    reading = "normalise clauses tokenize lexicon features model mentions reader rules emergency"
+    learning = "corpus augment train crossfit"
+    code = [here / f"{name}.py" for name in f"{reading} {learning}".split()]
     data = [
         tokenize.DICTIONARY,
         lexicon.FILE,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from domain.catalogue import Catalogue
-from nlp import clauses, features, lexicon, tokenize
+from nlp import augment, clauses, features, lexicon, tokenize
 from nlp.corpus import Sample, facility_words
 from nlp.model import Array, Model
 from nlp.normalise import normalise
@@ -123,10 +123,12 @@ def prepare(samples: Sequence[Sample], catalogue: Catalogue) -> Prepared:
     """Everything that is learnt from, as numbers. Document frequencies are of all samples; they know no labels."""
     dictionary = tuple(tokenize.user_words())
     cut = tokenize.serving_cut(dictionary)
-    messages = weighted(samples, [message_row(sample, cut) for sample in samples])
-    vocabulary, idf = _vocabulary(messages)
+    letters, copies = augment.with_noise(samples, SEED)
+    messages = weighted([*letters, *copies], [message_row(sample, cut) for sample in (*letters, *copies)])
+    vocabulary, idf = _vocabulary(messages[: len(samples)])
+    once = [*samples, *copies[: len(copies) // augment.COPIES]]  # more copies do facilities no good
     examples = (
-        (leaf_rows(samples, messages, cut) + word_rows(catalogue, cut), LEAF_C, True),
+        (leaf_rows(once, messages) + span_rows(samples, cut) + word_rows(catalogue, cut), LEAF_C, True),
         (messages, INTENT_C, False),
         (nature_rows(samples, cut), NATURE_C, False),
     )
@@ -194,18 +196,28 @@ def weighted(samples: Sequence[Sample], messages: Sequence[Row]) -> list[Row]:
     ]
 
 
-def leaf_rows(samples: Sequence[Sample], messages: Sequence[Row], cut: tokenize.Cut) -> list[Row]:
-    """Examples of facilities: whole messages, and every marked stretch of those that say more."""
-    rows: list[Row] = []
-    for sample, message in zip(samples, messages, strict=True):
-        leaves = frozenset(span.leaf for span in sample.spans)
-        if leaves or sample.intent != "unclear":
-            rows.append(message._replace(labels=leaves, weight=sample.weight))
-        for span in sample.spans:
-            if (span.end - span.start) < 0.9 * len(sample.text):
-                words = text_features(sample.text[span.start : span.end], cut, whole=False)
-                rows.append(Row(words, frozenset({span.leaf}), sample.writer, sample.weight))
-    return rows
+def leaf_rows(samples: Sequence[Sample], messages: Sequence[Row]) -> list[Row]:
+    """Whole messages as examples of the facilities they are about; of unclear ones nothing is known."""
+    return [
+        message._replace(labels=leaves, weight=sample.weight)
+        for sample, message in zip(samples, messages, strict=False)
+        if (leaves := frozenset(span.leaf for span in sample.spans)) or sample.intent != "unclear"
+    ]
+
+
+def span_rows(samples: Sequence[Sample], cut: tokenize.Cut) -> list[Row]:
+    """Every marked stretch as an example of its facility, where the message says more."""
+    return [
+        Row(
+            text_features(sample.text[span.start : span.end], cut, whole=False),
+            frozenset({span.leaf}),
+            sample.writer,
+            sample.weight,
+        )
+        for sample in samples
+        for span in sample.spans
+        if (span.end - span.start) < 0.9 * len(sample.text)
+    ]
 
 
 def word_rows(catalogue: Catalogue, cut: tokenize.Cut) -> list[Row]:
