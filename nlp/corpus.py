@@ -48,17 +48,21 @@ def load_corpus(catalogue: Catalogue, folder: Path = FOLDER) -> list[Sample]:
     Raises:
         DataFileError: a line is broken; names file, line, fault and way out.
     """
-    return [sample for path in files(folder) for sample in load_file(catalogue, path)]
+    return [
+        sample
+        for path in files(folder)
+        for sample in load_file(catalogue, path, f"nlp/corpus/{path.relative_to(folder).as_posix()}")
+    ]
 
 
-def load_file(catalogue: Catalogue, path: Path) -> list[Sample]:
-    """The samples of one file.
+def load_file(catalogue: Catalogue, path: Path, name: str = "") -> list[Sample]:
+    """The samples of one file; `name` is how faults call it.
 
     Raises:
         DataFileError: a line is broken; names file, line, fault and way out.
     """
     known = (frozenset(catalogue.intents), frozenset(catalogue.leaves), frozenset(catalogue.natures))
-    return list(_read(path, *known))
+    return list(_read(path, name or path.name, *known))
 
 
 def catalogue_samples(catalogue: Catalogue) -> list[Sample]:
@@ -108,8 +112,9 @@ def parse(marked: str) -> tuple[str, tuple[Span, ...]]:
     return text + marked[last:], tuple(spans)
 
 
-def _read(path: Path, intents: frozenset[str], leaves: frozenset[str], natures: frozenset[str]) -> Iterator[Sample]:
-    name = "/".join(path.parts[-3:])
+def _read(
+    path: Path, name: str, intents: frozenset[str], leaves: frozenset[str], natures: frozenset[str]
+) -> Iterator[Sample]:
     for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
         if not line.strip() or line.startswith("#"):
             continue

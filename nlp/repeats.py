@@ -1,4 +1,4 @@
-"""Finds sentences that nearly repeat another one: a corpus of copies measures itself, and readers learn nothing from them."""
+"""Finds sentences that nearly repeat another one: a corpus of copies measures itself and teaches nothing."""
 
 from __future__ import annotations
 
@@ -25,10 +25,9 @@ def near_repeats(texts: Sequence[str]) -> list[tuple[int, int]]:
         bare = NOISE.sub("", normalise(text).text)
         shingles = {bare[at : at + SHINGLE] for at in range(len(bare) - SHINGLE + 1)} if len(bare) >= SHORT else set()
         sizes.append(len(shingles))
-        earlier = seen.setdefault(bare, place)
-        if earlier == place:
-            earlier = _alike(shingles, holders, sizes)
-        if earlier is not None and earlier != place:
+        first = seen.setdefault(bare, place)
+        earlier = first if first != place else _alike(shingles, holders, sizes)
+        if earlier is not None:
             found.append((place, earlier))
             continue
         for shingle in shingles:

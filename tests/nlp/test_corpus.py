@@ -7,16 +7,50 @@ import pytest
 
 from domain.catalogue import Catalogue
 from domain.errors import DataFileError
-from nlp.corpus import Sample, load_corpus, parse
+from nlp.corpus import Sample, load_corpus, load_file, parse
+from nlp.evaluate import CHAT
+from nlp.repeats import near_repeats
 
 GOOD = "need_report\tchat\twang-71f\t俺们[bus_stop:too_far|坐车得走二里地]\n"
 
 
-def test_corpus__every_facility_and_intent__has_forty_messages(samples: list[Sample], catalogue: Catalogue) -> None:
+def test_corpus__every_facility_and_intent__has_many_messages(samples: list[Sample], catalogue: Catalogue) -> None:
     leaves = Counter(leaf for sample in samples for leaf in {span.leaf for span in sample.spans})
     intents = Counter(sample.intent for sample in samples)
-    assert {leaf: leaves[leaf] for leaf in catalogue.leaves if leaves[leaf] < 40} == {}
-    assert {intent: intents[intent] for intent in catalogue.intents if intents[intent] < 40} == {}
+    assert {leaf: leaves[leaf] for leaf in catalogue.leaves if leaves[leaf] < 150} == {}
+    assert {intent: intents[intent] for intent in catalogue.intents if intents[intent] < 150} == {}
+
+
+def test_corpus__several_needs__many_messages(samples: list[Sample]) -> None:
+    several = [one for one in samples if one.intent == "need_report" and len({span.leaf for span in one.spans}) > 1]
+    assert len(several) >= 1_500
+
+
+def test_corpus__a_facility_named_and_nothing_asked__many_messages(samples: list[Sample], catalogue: Catalogue) -> None:
+    words = {word for facility in catalogue.facilities.values() for word in facility.keywords}
+    idle = {"thanks", "objection", "greeting_chitchat", "out_of_scope", "policy_question", "progress_question"}
+    named = [one for one in samples if one.intent in idle and (one.spans or any(word in one.text for word in words))]
+    assert len(named) >= 1_500
+
+
+def test_corpus__no_sentence__nearly_repeats_another_or_the_test_set(
+    samples: list[Sample], catalogue: Catalogue
+) -> None:
+    frozen = [sample.text for sample in load_file(catalogue, CHAT)]
+    repeats = near_repeats([*frozen, *(sample.text for sample in samples)])
+    assert [samples[later - len(frozen)].text for later, _ in repeats] == []
+
+
+def test_near_repeats__other_ends_and_signs__found() -> None:
+    texts = [
+        "俺们小区晚上没有路灯黑得很",
+        "没有公厕",
+        "俺们小区，晚上没有路灯黑得很！",
+        "没公厕",
+        "没有公厕。",
+        "楼下缺个菜市场",
+    ]
+    assert near_repeats(texts) == [(2, 0), (4, 1)]
 
 
 def test_corpus__intent_carries_no_facility__no_marks(samples: list[Sample], catalogue: Catalogue) -> None:

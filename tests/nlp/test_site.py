@@ -69,6 +69,6 @@ def test_by_source__judgements__are_counted() -> None:
 def test_rows__a_sample_of_half_weight__weighs_half() -> None:
     one = Sample("没有车位", "need_report", (Span("car_parking", None, 0, 4),), "chat", "a")
     half = one._replace(writer="b", weight=0.5)
-    messages = [train.Row(("x",), sample.intent, sample.writer) for sample in (one, half)]
+    messages = [train.Row(("x",), frozenset({sample.intent}), sample.writer) for sample in (one, half)]
     assert [row.weight for row in train.weighted([one, half], messages)] == [1.0, 0.5]
-    assert [row.weight for row in train.leaf_rows([one, half], messages, list)] == [1.0, 0.5]
+    assert [row.weight for row in train.leaf_rows([one, half], messages)] == [1.0, 0.5]
