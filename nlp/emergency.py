@@ -56,7 +56,7 @@ WISHES = re.compile(
 )
 #: What is refused because it might burn does not burn.
 REFUSED = re.compile(r"反对|不同意|不愿意|不能[建放装挨]|别[建放装挨搁]")
-LONG = 120  #: letters tell stories; an emergency is short
+LONG = 120  #: letters tell stories: danger in them has to be said to happen now
 
 
 #: Where the model sees danger and no rule named it: what the words point to, the widest last.
@@ -74,18 +74,15 @@ HINTS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("medical", re.compile(r"血|疼|喘|倒了|摔|晕|抽|吐|烫|卡|夹|压|呛|醒|误|咬|心脏|救|骨|产|没气|脸")),
 )
 FICTION = re.compile(r"电视|电影|小说|写成|听成|打错")
-SETTLED = re.compile(r"演练|演习|讲座|电视|电影|小说|去年|前年|以前|上个?月|万一|要是|隐患|防止|预防|可能会")
+#: Smell and leak of gas come first, whatever else is said (R15).
+ALWAYS = frozenset({"gas_leak"})
+#: Where neither rule nor words tell the kind: the police take every call and pass it on.
+ANY_KIND = "police"
 
 
-#: Kinds whose words also occur in talk about facilities: there the model has to see some danger too.
-LOOSE = frozenset({"building_danger", "police", "medical", "traffic"})
-
-
-def kind_of_danger(text: str) -> str | None:
-    """The likeliest kind of a danger that the model recognised without a rule; None if past, made up or unclear."""
-    if SETTLED.search(text):
-        return None
-    return next((kind for kind, pattern in HINTS if pattern.search(text)), None)
+def kind_of_danger(text: str) -> str:
+    """The likeliest kind of a danger that the model recognised without a rule."""
+    return next((kind for kind, pattern in HINTS if pattern.search(text)), ANY_KIND)
 
 
 ANY = re.compile("|".join(pattern.pattern for pattern in KINDS.values()))
