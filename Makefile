@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint soak bench screenshots clean
+.PHONY: demo test lint soak bench model screenshots clean
 
 demo: $(READY)
 	$(BIN)/buqi demo
@@ -25,6 +25,11 @@ soak: $(READY)
 bench: $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks.inbound
+	$(BIN)/python -m benchmarks.reading
+
+# The model that comes with the program: to be made again when corpus, words or the code that reads and learns change.
+model: $(READY)
+	$(BIN)/python -m nlp.ship
 
 # The pictures of the README, taken by the tests of the pages.
 screenshots: $(READY)

@@ -18,10 +18,8 @@ from bot.service import Service
 from domain.catalogue import load_catalogue, load_city
 from domain.errors import ConfigError
 from domain.texts import Texts, load_texts
-from nlp import champion
 from nlp.places import GAZETTEER, Places, read_gazetteer, tree_entries
-from nlp.reader import FORMAT, Reader, model_version
-from nlp.versions import fits_version
+from nlp.reader import Reader, is_stored
 from storage import areas, meta, models
 from storage.database import Database, is_outage
 from storage.migrate import is_current, upgrade
@@ -121,11 +119,8 @@ def _reachable(database: Database) -> Iterator[None]:
 
 
 def open_reader(settings: Settings) -> Reader:
-    """The reader with the champion or today's model. Training needs half a gigabyte: another process does it, once."""
-    if (
-        champion.find(settings.data_dir, fits_version(FORMAT)) is None
-        and not champion.place(settings.data_dir, model_version()).is_dir()
-    ):
+    """The reader with the champion or today's model. Training needs a gigabyte: another process does it, once."""
+    if not is_stored(settings.data_dir):
         subprocess.run([sys.executable, "-c", TRAIN, str(settings.data_dir.absolute())], check=False)
     return Reader.open(settings.data_dir, places=places(settings))
 

@@ -50,7 +50,11 @@ Rule = tuple[str, re.Pattern[str], Callable[[re.Match[str]], bool]]
 SPELT = frozenset({"[电话]", "[门牌]"})  #: also read with Chinese digits as digits
 #: In order of precedence; group 1, where there is one, is what gets replaced.
 NUMBERS: tuple[Rule, ...] = (
-    ("[邮箱]", re.compile(r"[a-z0-9._%+-]+ ?@ ?[a-z0-9-]+(?: ?\.[a-z0-9-]+)+"), _always),
+    (
+        "[邮箱]",
+        re.compile(r"(?<![a-z0-9._%+-])[a-z0-9._%+-]{1,64}+ ?@ ?[a-z0-9-]{1,63}(?: ?\.[a-z0-9-]{1,63}){1,8}"),
+        _always,
+    ),
     (
         "[身份证]",
         re.compile(rf"(?<![a-z\d])[1-8](?:{GAP}\d){{5}}{GAP}(?:1{GAP}9|2{GAP}0)(?:{GAP}\d){{9}}{GAP}[\dx](?![a-z\d])"),

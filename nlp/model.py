@@ -124,6 +124,15 @@ def save(model: Model, folder: Path) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+def stored_version(folder: Path) -> str | None:
+    """The version a folder claims to hold; None when there is none to be read."""
+    try:
+        version = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return version if isinstance(version, str) else None
+
+
 def load(folder: Path, version: str) -> Model:
     """The stored model of this version.
 

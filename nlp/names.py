@@ -33,6 +33,7 @@ CALLED = re.compile(r"[小老][" + "".join(sorted(SURNAMES)) + "]")
 NOT_NAMES = frozenset(
     "班 总 主 老 小 大 全 公 东 时 水".split()
 )  #: single characters that title or context make common words
+NO_GIVEN_NAME = frozenset("的了是在和都不就也有没这那个们说要给")  #: what stands in no given name
 RUN = re.compile(r"[\u4e00-\u9fff]+")
 BACK, AHEAD = 8, 8
 
@@ -45,14 +46,14 @@ def find(text: str) -> Iterator[tuple[int, int]]:
         run = RUN.match(text, cue.end())
         if run:
             length = _first_name(run[0][:AHEAD])
-            if length:
+            if length and not NO_GIVEN_NAME & set(run[0][:length]):
                 yield cue.end(), cue.end() + length
     for title in TITLE.finditer(text):
         start = title.start()
         run = RUN.search(text[max(0, start - BACK) : start][::-1])
         if run and run.start() == 0:
             length = _last_name(run[0][::-1])
-            if length:
+            if length and not NO_GIVEN_NAME & set(text[start - length : start]):
                 yield start - length, start
 
 

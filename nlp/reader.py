@@ -29,7 +29,7 @@ from nlp import (
     tokenize,
     versions,
 )
-from nlp.model import Array, Damaged, Model, load, save, softmax
+from nlp.model import Array, Damaged, Model, load, save, softmax, stored_version
 from nlp.normalise import Normal, normalise
 from nlp.places import Places
 
@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 LIMIT = 4096  #: characters read of a message; what comes after is ignored
 FORMAT = 3  #: of the stored model
+SHIPPED = Path(__file__).with_name("model")  #: the corpus's model, made by `make model`; another version is not used
 BATCH = 256  #: messages scored at once
 OTHERS = 3  #: facilities offered beside a mention
 NONE = "none"  #: of a message about no facility
@@ -287,24 +288,33 @@ def believable(p: float, slope: float, shift: float) -> float:
 
 
 def corpus_model(data_dir: Path | None = None, folder: Path = corpus.FOLDER) -> Model:
-    """The model of today's corpus: loaded from `<data_dir>/models`, or trained and stored there.
+    """The model of today's corpus: from `<data_dir>/models`, or the one that came with the program, or trained now.
 
-    Without `data_dir` the model is trained and not kept. A damaged or outdated model is trained again.
+    A model that is trained is stored in `data_dir`, if there is one. A damaged or outdated one is never used.
 
     Raises:
         DataFileError: a corpus file is broken.
     """
     version = model_version(folder)
-    if data_dir is None:
-        return _train(folder, version)
-    place = champion.place(data_dir, version)
-    try:
-        return load(place, version)
-    except Damaged as exc:
-        log.info("model.train", extra={"reason": str(exc)})
+    place = champion.place(data_dir, version) if data_dir is not None else None
+    for stored in (place, SHIPPED):
+        if stored is not None:
+            try:
+                return load(stored, version)
+            except Damaged as exc:
+                log.info("model.unusable", extra={"reason": str(exc)})
     model = _train(folder, version)
-    save(model, place)
+    if place is not None:
+        save(model, place)
     return model
+
+
+def is_stored(data_dir: Path) -> bool:
+    """Whether some model can be read with at once, without learning anything."""
+    if champion.find(data_dir, versions.fits_version(FORMAT)) is not None:
+        return True
+    version = model_version()
+    return champion.place(data_dir, version).is_dir() or stored_version(SHIPPED) == version
 
 
 def model_version(folder: Path = corpus.FOLDER) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from sklearn.svm import LinearSVC
 
 SEED = 20
-WORKERS = 2
 MIN_MESSAGES = 6  #: a feature counts when this many messages have it: fewer cost accuracy, more memory and time
 MIN_TRIPLE = 8  #: the same of three characters, of which there are many
 LEAF_C, INTENT_C, NATURE_C = 1.0, 0.6, 0.5
@@ -101,8 +99,7 @@ class Head(NamedTuple):
             svm = _svm(self.c, seed).fit(inputs, answers, weights)
             return svm.coef_[0].astype(np.float32), float(svm.intercept_[0])
 
-        with ThreadPoolExecutor(WORKERS) as pool:
-            fits = list(pool.map(machine, classes))
+        fits = [machine(name) for name in classes]  # one after the other: liblinear's chance is one for all threads
         return Fitted(
             tuple(classes),
             np.stack([weights for weights, _ in fits], axis=1),

@@ -5,7 +5,7 @@ import pytest
 from domain.catalogue import Catalogue
 from nlp import emergency
 from nlp.corpus import Sample
-from nlp.normalise import normalise
+from nlp.evaluate import evaluate_testset
 from nlp.reader import Reader
 
 
@@ -22,7 +22,7 @@ from nlp.reader import Reader
         ("电梯里困着人", "elevator_trapped"),
         ("俺娘俩被关电梯里出不来了", "elevator_trapped"),
         ("电线掉地上了滋滋冒火花", "building_danger"),
-        ("路边井盖没了，差点掉进去", "building_danger"),
+        ("路边井盖没了，有个孩子刚掉进去", "building_danger"),
         ("不想活了", "self_harm"),
     ],
 )
@@ -71,10 +71,21 @@ def test_find__triggers_of_the_catalogue__each_is_recognised(catalogue: Catalogu
     assert set(emergency.KINDS) == set(catalogue.emergency)
 
 
-def test_find__whole_corpus__few_missed_and_few_false(samples: list[Sample], reader: Reader) -> None:
-    danger = [sample for sample in samples if sample.intent == "emergency"]
-    others = [sample for sample in samples if sample.intent != "emergency"]
-    found = [reading.emergency for reading in reader.read_many([sample.text for sample in danger])]
-    false = [sample.text for sample in others if emergency.find(normalise(sample.text).text)]
-    assert sum(kind is not None for kind in found) >= 0.95 * len(danger)
-    assert len(false) <= 0.01 * len(others)
+def test_read__frozen_test_set__every_danger_found_and_few_false(reader: Reader) -> None:
+    figures = evaluate_testset(reader).figures
+    assert figures["emergency_recall"].rate == 1.0
+    assert figures["false_alarms"].rate <= 0.002
+
+
+def test_read__whole_corpus__few_missed_and_few_false(samples: list[Sample], reader: Reader) -> None:
+    readings = reader.read_many([sample.text for sample in samples])
+    danger = [
+        reading.emergency for sample, reading in zip(samples, readings, strict=True) if sample.intent == "emergency"
+    ]
+    false = [
+        sample.text
+        for sample, reading in zip(samples, readings, strict=True)
+        if sample.intent != "emergency" and reading.emergency
+    ]
+    assert sum(kind is not None for kind in danger) >= 0.95 * len(danger)
+    assert len(false) <= 0.002 * len(samples)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from nlp.classify import classify_file
-from nlp.evaluate import evaluate_file, render
+from nlp.evaluate import evaluate_file, evaluate_testset, render
+from nlp.evaluate_mask import evaluate_masking
 from nlp.reader import Reader
 
 REAL = os.environ.get("BUQI_EVAL_DIR")
@@ -36,13 +37,47 @@ def test_evaluate_file__labels_and_disagreements__scores_what_is_agreed(reader: 
     ]
     source = io.StringIO("\n".join(json.dumps(row) for row in rows) + "\n{broken\n")
     result = evaluate_file(reader, source)
+    figures = result.figures
     assert (result.messages, result.faults) == (4, 1)
-    assert (result.intent.right, result.intent.n) == (2, 3)
-    assert (result.first_leaf.right, result.first_leaf.n) == (2, 2)
-    assert (result.first_leaf_or_none.right, result.first_leaf_or_none.n) == (3, 3)
+    assert (figures["intent"].right, figures["intent"].n) == (2, 3)
+    assert (figures["first_leaf"].right, figures["first_leaf"].n) == (2, 2)
+    assert (figures["first_leaf_or_none"].right, figures["first_leaf_or_none"].n) == (3, 3)
     assert result.intent_confusions == [("objection", "thanks", 1)]
-    assert result.leaf_f1 == result.need_f1 == 1.0
+    assert figures["leaf_f1"].rate == figures["need_f1"].rate == 1.0
     assert "objection read as thanks: 1" in render(result)
+
+
+def test_evaluate__intervals__hold_the_rate_and_narrow_with_more(reader: Reader) -> None:
+    few = evaluate_testset(reader)
+    for figure in few.figures.values():
+        assert figure.low <= figure.rate <= figure.high
+    assert few.figures["intent"].high - few.figures["intent"].low < 0.05
+
+
+def test_evaluate_testset__frozen_messages__no_worse_than_promised(reader: Reader) -> None:
+    result = evaluate_testset(reader)
+    at_least = {
+        "intent": 0.92,
+        "first_leaf": 0.88,
+        "top3": 0.96,
+        "multi_leaf_f1": 0.88,
+        "multi_span_f1": 0.78,
+        "need_f1": 0.95,
+    }
+    assert {
+        name: result.figures[name].rate for name, least in at_least.items() if result.figures[name].rate < least
+    } == {}
+    assert result.messages >= 800
+    assert result.intent_ece <= 0.04
+    assert result.sure_share >= 0.75
+
+
+def test_evaluate_masking__marked_messages__numbers_and_names_hidden_harmless_left() -> None:
+    result = evaluate_masking()
+    assert result.numbers.rate >= 0.99
+    assert result.kinds["name"].rate >= 0.9
+    assert result.kinds["door"].rate >= 0.9
+    assert result.harmless.rate >= 0.995
 
 
 @pytest.mark.skipif(REAL is None, reason="BUQI_EVAL_DIR is not set: no real messages at hand")
@@ -52,6 +87,7 @@ def test_evaluate_file__real_messages__no_worse_than_measured(reader: Reader) ->
         result = evaluate_file(reader, source)
     with (Path(REAL) / "out_of_scope_dev.jsonl").open(encoding="utf-8") as source:
         foreign = reader.read_many([json.loads(line)["text"] for line in source])
-    assert result.first_leaf.rate >= 0.70
-    assert result.intent.rate >= 0.55
-    assert sum(reading.intent == "need_report" for reading in foreign) / len(foreign) < 0.09
+    assert result.figures["first_leaf"].rate >= 0.77
+    assert result.figures["intent"].rate >= 0.70
+    assert result.figures["leaf_f1"].rate >= 0.72
+    assert sum(bool(reading.needs) for reading in foreign) / len(foreign) <= 0.02

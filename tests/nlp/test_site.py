@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from domain.judgement import Judgement
 from nlp import site, train
 from nlp.corpus import Sample, Span
@@ -70,5 +72,5 @@ def test_rows__a_sample_of_half_weight__weighs_half() -> None:
     one = Sample("没有车位", "need_report", (Span("car_parking", None, 0, 4),), "chat", "a")
     half = one._replace(writer="b", weight=0.5)
     messages = [train.Row(("x",), frozenset({sample.intent}), sample.writer) for sample in (one, half)]
-    assert [row.weight for row in train.weighted([one, half], messages)] == [1.0, 0.5]
+    assert [row.weight for row in train.weighted([one, half], messages)] == pytest.approx([1.0, 0.5])
     assert [row.weight for row in train.leaf_rows([one, half], messages)] == [1.0, 0.5]

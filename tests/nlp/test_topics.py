@@ -36,7 +36,7 @@ def spoken() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {leaf: [] for leaf in STEADY_LEAVES}
     samples: Sequence[Sample] = load_corpus(load_catalogue())
     for sample in samples:
-        if sample.intent == "need_report" and len(sample.spans) == 1 and len(sample.text) < 60:
+        if sample.source.startswith("nlp/corpus/needs/") and len(sample.spans) == 1 and len(sample.text) < 60:
             leaf = sample.spans[0].leaf
             if leaf in found and "饮水" not in sample.text:
                 found[leaf].append(sample.text)
