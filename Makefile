@@ -20,7 +20,8 @@ lint: $(READY)
 # The long sweeps: SIZE=10 asks for ten times the cases of `make test`.
 SIZE ?= 10
 soak: $(READY)
-	$(BIN)/pytest tests/crash tests/storage --kills=$$((2000*$(SIZE))) --updates=$$((100000*$(SIZE))) --timeout=0
+	$(BIN)/pytest tests/crash tests/storage tests/nlp/test_reader.py --timeout=0 \
+		--kills=$$((2000*$(SIZE))) --updates=$$((100000*$(SIZE))) --texts=$$((20000*$(SIZE)))
 
 bench: $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'

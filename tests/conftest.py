@@ -32,6 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Sizes of the long tests."""
     parser.addoption("--updates", type=int, default=100_000, help="updates of the random history on SQLite")
     parser.addoption("--kills", type=int, default=2_000, help="kills of the crash sweep")
+    parser.addoption("--texts", type=int, default=20_000, help="hostile texts the reader has to stand")
     parser.addoption("--images", type=int, default=500, help="power-cut images")
 
 
