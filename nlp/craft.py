@@ -377,13 +377,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     variants = [one for one in VARIANTS if chosen.only in one[0]]
     if not variants or chosen.every < 1:
         parser.error("no such variant; there are: " + "; ".join(name for name, _ in VARIANTS))
+    from threadpoolctl import threadpool_limits
+
     catalogue = load_catalogue()
     craft = Craft(load_corpus(catalogue)[:: chosen.every] + catalogue_samples(catalogue), catalogue)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*converge.*")  # few steps are meant
         spoken = sum(craft.samples[place].register in crossfit.SPOKEN for place in craft.measured)
         print(f"{spoken} messages of chat, {len(craft.measured) - spoken} letters and notes, {crossfit.FOLDS} parts\n")
-        print(table(craft, variants))
+        with threadpool_limits(1):  # threads of BLAS that wait would count as CPU time
+            print(table(craft, variants))
 
 
 if __name__ == "__main__":
