@@ -361,11 +361,13 @@ def table(craft: Craft, variants: Sequence[tuple[str, Choice]]) -> str:
     for name, choice in sorted(variants, key=lambda one: one[1]):  # those of the same examples together
         if choice not in outcomes:
             outcomes[choice] = craft.outcome(choice)
-            print(name, *(f"{figure:.3f}" for figure in craft.figures(outcomes[choice])), file=sys.stderr)
-    for name, choice in variants:
-        figures = " | ".join(f"{figure:.3f}" for figure in craft.figures(outcomes[choice]))
-        lines.append(f"| {name} | {figures} | {outcomes[choice].seconds:.1f} |")
+            print(_line(name, craft.figures(outcomes[choice]), outcomes[choice].seconds), file=sys.stderr, flush=True)
+    lines += [_line(name, craft.figures(outcomes[choice]), outcomes[choice].seconds) for name, choice in variants]
     return "\n".join(lines)
+
+
+def _line(name: str, figures: Sequence[float], seconds: float) -> str:
+    return f"| {name} | " + " | ".join(f"{figure:.3f}" for figure in figures) + f" | {seconds:.1f} |"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -19,7 +19,7 @@ Fit = Callable[[Any, Flags, Array, float, bool], Score]  #: inputs, answers and 
 NEVER = -9.0  #: the score of a class with fewer than `LEAST` examples
 LEAST = 3
 BEST, HIDDEN, EPOCHS = 20_000, 64, 8  #: of the perceptron: features kept by chi2, width, passes
-BAYES_ALPHA, LOGISTIC_C, LOGISTIC_STEPS = 0.1, 10.0, 15
+BAYES_ALPHA, LOGISTIC_C, LOGISTIC_STEPS = 0.1, 10.0, 30
 
 
 def _each(make: Callable[[float], Any]) -> Fit:
