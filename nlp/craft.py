@@ -1,6 +1,6 @@
 """Compares choices of the model on hands it has not seen: features, machines, weights, labels, copies, what is read.
 
-`python -m nlp.craft [--every N] [--only NAME]` prints a Markdown table. Whole hands are held out (`writer_folds`). From
+`python -m nlp.craft [--every N] [--only NAME ...]` prints a Markdown table. Whole hands are held out (`writer_folds`). From
 which score on a facility is said is chosen for each part on the other parts, chat and letters apart, for every variant
 alike; as in the reader, an intent that carries no facility silences it and at most three are said. The reader itself
 has its own limits. Machines as they come: none of them is tuned here.
@@ -374,9 +374,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Prints how well each variant reads hands it has not seen."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--every", type=int, default=1, help="use every so many sentences of the corpus")
-    parser.add_argument("--only", default="", metavar="NAME", help="variants whose name contains this")
+    parser.add_argument(
+        "--only", nargs="+", default=[""], metavar="NAME", help="variants whose name contains one of these"
+    )
     chosen = parser.parse_args(arguments)
-    variants = [one for one in VARIANTS if chosen.only in one[0]]
+    variants = [one for one in VARIANTS if any(name in one[0] for name in chosen.only)]
     if not variants or chosen.every < 1:
         parser.error("no such variant; there are: " + "; ".join(name for name, _ in VARIANTS))
     from threadpoolctl import threadpool_limits
