@@ -1,9 +1,10 @@
 """Compares choices of the model on hands it has not seen: features, machines, weights, labels, copies, what is read.
 
-`python -m nlp.craft [--every N] [--only NAME ...]` prints a Markdown table. Whole hands are held out (`writer_folds`). From
-which score on a facility is said is chosen for each part on the other parts, chat and letters apart, for every variant
-alike; as in the reader, an intent that carries no facility silences it and at most three are said. The reader itself
-has its own limits. Machines as they come: none of them is tuned here.
+`python -m nlp.craft [--every N] [--only NAME ...]` prints a Markdown table. Whole hands are held out (`writer_folds`).
+From which score on a facility is said is chosen for each part on the other parts, chat and letters apart, for every
+variant alike; as in the reader, an intent that carries no facility silences it and at most three are said. The reader
+itself has its own limits. Machines as they come: none of them is tuned here. Two runs differ in the third decimal, of
+facilities sometimes by a hundredth: the machines' threads share one source of chance.
 """
 
 from __future__ import annotations
