@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 EVERYBODY = "all"
-#: The narrower group first: an old person in a wheelchair counts as disabled, a child of parents at work as a child.
+#: The narrower group first: an old person in a wheelchair counts as disabled, who pushes a pram as a parent.
 GROUPS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "disabled",
@@ -21,14 +21,14 @@ GROUPS: tuple[tuple[str, re.Pattern[str]], ...] = (
         ),
     ),
     (
+        "parents",
+        re.compile(r"宝妈|宝爸|家长|双职工|带娃|喂奶|母婴|哺乳|孕妇|怀孕|产妇|推(?:着)?(?:婴儿|童|娃娃)?车|二胎|三孩"),
+    ),
+    (
         "children",
         re.compile(
             r"孩子|小孩|儿童|娃|宝宝|幼儿|婴|学生|孙子|孙女|外孙|闺女|儿子|女儿|小学|放学|上学|滑梯|沙坑|托育|入园|适儿|未成年"
         ),
-    ),
-    (
-        "parents",
-        re.compile(r"宝妈|宝爸|家长|双职工|带娃|喂奶|母婴|哺乳|孕妇|怀孕|产妇|推(?:着)?(?:婴儿|童|娃娃)?车|二胎|三孩"),
     ),
     ("youth", re.compile(r"年轻人|小年轻|青年|上班族|打工|租房|大学生|毕业|白领|单身|外卖小哥|骑手|程序员")),
 )

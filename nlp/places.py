@@ -130,7 +130,7 @@ class Places:
                 if not COMMON.match(match[1])
             ]
         if len(found) > 1:
-            found.sort(key=lambda hint: (hint.area is None, hint.start - hint.end))
+            found.sort(key=lambda hint: (hint.start - hint.end, hint.area is None))
             kept: list[PlaceHint] = []
             for hint in found:
                 if not any(hint.start < other.end and other.start < hint.end for other in kept):

@@ -298,7 +298,7 @@ def corpus_model(data_dir: Path | None = None, folder: Path = corpus.FOLDER) -> 
     version = model_version(folder)
     place = champion.place(data_dir, version) if data_dir is not None else None
     for stored in (place, SHIPPED):
-        if stored is not None:
+        if stored is not None and stored.is_dir():
             try:
                 return load(stored, version)
             except Damaged as exc:

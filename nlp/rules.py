@@ -10,12 +10,14 @@ VEHICLE = re.compile(
     r"|小鹏|蔚来|理想|问鼎|增容|飞线|楼道|进楼|上楼|车主|物业[^。]*盖章|报装|加油站|油车|摩托|骑车|ev|电摩|外卖|骑手|电池|充一次|公里|续航|手机|充电宝"
 )
 #: There is enough: no need, whatever the facility.
-ENOUGH = re.compile(r"(?<![不没受真是才])(?:够用了|够停|够了|够使了|足够|尽够)|不缺|用不着|啥都有|都挺全")
+ENOUGH = re.compile(r"(?<![不没受真是才])(?:够用了|够停|够了|够使了|足够|尽够)|不缺|用不着|啥都有|都挺全|倒是有|有是有")
 
 #: In a message that asks for something else: this one is refused (R16).
 REFUSED = re.compile(
     r"反对|不同意|不赞成|(?:别|不要|不想|不用|甭)(?:再)?(?:建|修|装|搞|弄|设|划|安|盖)|用不着|迁走|挪走"
 )
+#: In a message that objects to something else: this one is missed.
+MISSED = re.compile(r"缺(?:个|少|一|的是)|没(?:个|地方|处|地儿)|盼着|想要个|就差")
 #: In a message that objects: the thing is wanted, the place is not (R16).
 SUPPORTED = re.compile(
     r"(?:支持|同意|赞成|欢迎|应该|该|需要|是好事|可以|愿意)[^,。!?]{0,4}(?:建|修|装|设|安|盖)|(?:换|挪|移|改|另)(?:个|到|选|一?处)[^,。!?]{0,6}(?:建|装|设|修|安)"
@@ -52,7 +54,11 @@ def is_letter(text: str) -> bool:
 
 def meant(intent: str, words: str) -> str:
     """What is wanted of one facility, by the words about it, in a message of this intent; "" if the same."""
-    return "objection" if intent == "need_report" and REFUSED.search(words) else ""
+    if intent == "need_report" and REFUSED.search(words):
+        return "objection"
+    if intent == "objection" and MISSED.search(words) and not REFUSED.search(words):
+        return "need_report"
+    return ""
 
 
 def is_supported(text: str) -> bool:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.craft import __main__ as craft
+from benchmarks.craft.typos import with_typos
 from domain.catalogue import Catalogue
-from nlp import craft
 from nlp.corpus import Sample, catalogue_samples, load_corpus
-from nlp.typos import with_typos
 from tests.corpora import a_small_corpus
 
 

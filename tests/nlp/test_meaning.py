@@ -48,6 +48,11 @@ def test_read__wanted_but_not_here__need_and_objection(reader: Reader) -> None:
     assert [mention.leaf for mention in reading.needs] == ["waste_facility"]
 
 
+def test_read__one_there_one_missing__only_the_missing(reader: Reader) -> None:
+    reading = reader.read("健身器材倒是有，就是没个篮球场")
+    assert [mention.leaf for mention in reading.needs] == ["sports_field"]
+
+
 def test_deciding_words__need__name_the_thing(reader: Reader) -> None:
     assert "公交站" in reader.deciding_words("我们村口没有公交站，老人出门不方便", "bus_stop")
     assert reader.deciding_words("随便说说", "no_such_facility") == []

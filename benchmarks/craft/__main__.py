@@ -1,10 +1,9 @@
 """Compares choices of the model on hands it has not seen: features, machines, weights, labels, copies, what is read.
 
-`python -m nlp.craft [--every N] [--only NAME ...]` prints a Markdown table. Whole hands are held out (`writer_folds`).
+`python -m benchmarks.craft [--every N] [--only NAME ...]` prints a Markdown table. Hands are held out (`writer_folds`).
 From which score on a facility is said is chosen for each part on the other parts, chat and letters apart, for every
 variant alike; as in the reader, an intent that carries no facility silences it and at most three are said. The reader
-itself has its own limits. Machines as they come: none of them is tuned here. Two runs differ in the third decimal, of
-facilities sometimes by a hundredth: the machines' threads share one source of chance.
+itself has its own limits. Machines as they come: none of them is tuned here.
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.craft.machines import MACHINES, Flags, Score
+from benchmarks.craft.typos import with_typos
 from domain.catalogue import Catalogue, load_catalogue
 from nlp import augment, clauses, crossfit, features, lexicon, rules, tokenize, train
 from nlp.corpus import Sample, catalogue_samples, load_corpus
-from nlp.machines import MACHINES, Flags, Score
 from nlp.mentions import MAX_MENTIONS
 from nlp.model import Array
 from nlp.normalise import normalise
 from nlp.reader import CARRIES_NONE, NONE
 from nlp.train import INTENT_C, LEAF_C, SEED, Head, Row
-from nlp.typos import with_typos
 
 LIMITS = np.linspace(0.01, 0.99, 50)  #: quantiles of the best scores, tried as limits
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -30,8 +29,7 @@ def _each(make: Callable[[float], Any]) -> Fit:
             enough = answers[:, at].sum() >= LEAST
             return make(c).fit(inputs, answers[:, at], weights[:, at]) if enough else None
 
-        with ThreadPoolExecutor(train.WORKERS) as pool:
-            machines = list(pool.map(machine, range(answers.shape[1])))
+        machines = [machine(at) for at in range(answers.shape[1])]
         return lambda new: np.stack([_decided(one, new) for one in machines], axis=1)
 
     return fit

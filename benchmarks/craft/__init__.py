@@ -1,0 +1,1 @@
+"""Choices of model craft compared: `python -m benchmarks.craft`."""
