@@ -78,6 +78,10 @@ def stretches(
     whole, clauses = part[-1], part[[row - first for row in rows]]
     highest = clauses.max(axis=0)
     limit = WHOLE[is_letter], CLAUSE[is_letter]
+    if silent:  # a facility said most clearly where it is not meant is not meant elsewhere either
+        clearest = scores.alone[first:own].argmax(axis=0) + first
+        whole = np.where(np.isin(clearest, list(silent)), np.float32(0), whole)
+        highest = np.where(np.isin(clearest, list(silent)), np.float32(0), highest)
     said = np.flatnonzero(((whole >= limit[0]) & (highest >= SPEAKING)) | (highest >= limit[1]))
     strength = np.maximum(whole, highest) if not is_letter else whole
     if not len(said):
