@@ -188,7 +188,10 @@ def evaluate(
     reader = Reader.open(own_settings().data_dir)
     if file is not None:
         with _source(file) as source:
-            print(evaluate.render(evaluate.evaluate_file(reader, source, _tell_fault)))
+            measured = evaluate.evaluate_file(reader, source, _tell_fault)
+        print(evaluate.render(measured))
+        if measured.faults:
+            raise typer.Exit(SKIPPED)
         return
     print(evaluate.render(evaluate.evaluate_testset(reader)))
     print(evaluate_mask.render(evaluate_mask.evaluate_masking()))

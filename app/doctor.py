@@ -98,17 +98,16 @@ def _database(settings: Settings) -> str:
 
 def _model(settings: Settings) -> str:
     from nlp import champion
-    from nlp.reader import FORMAT, model_version
+    from nlp.reader import FORMAT, corpus_model, is_stored
     from nlp.versions import fits_version
 
     named = champion.named(settings.data_dir)
     reigning = champion.find(settings.data_dir, fits_version(FORMAT))
     if named is not None and reigning is None:
         raise AppError("doctor.champion", version=named)
-    found = reigning or champion.load_or_none(settings.data_dir, model_version())
-    if found is None:
+    if not is_stored(settings.data_dir):
         raise AppError("doctor.model")
-    return found.version
+    return (reigning or corpus_model(settings.data_dir)).version
 
 
 def _tokens(settings: Settings, texts: Texts) -> str:

@@ -66,7 +66,7 @@ def load_or_none(data_dir: Path, version: str) -> Model | None:
     try:
         return load(place(data_dir, version), version)
     except Damaged as exc:
-        log.warning("champion.damaged", extra={"version": version, "reason": str(exc)})
+        log.warning("model.damaged", extra={"version": version, "reason": str(exc)})
         return None
 
 

@@ -51,7 +51,7 @@ def classify_file(reader: Reader, source: TextIO, sink: TextIO, on_fault: OnFaul
         lines: list[_Line] = []
         for number, line in chunk:
             try:
-                lines.append(msgspec.json.decode(line.encode("utf-8", "surrogatepass"), type=_Line))
+                lines.append(msgspec.json.decode(line.lstrip("\ufeff").encode("utf-8", "surrogatepass"), type=_Line))
             except (msgspec.DecodeError, UnicodeError) as exc:
                 faults += 1
                 on_fault(number, f"{exc}; a line is a JSON object with id and text")

@@ -108,7 +108,7 @@ def evaluate_file(
         if not line.strip():
             continue
         try:
-            rows.append(msgspec.json.decode(line.encode("utf-8", "surrogatepass"), type=Labelled))
+            rows.append(msgspec.json.decode(line.lstrip("\ufeff").encode("utf-8", "surrogatepass"), type=Labelled))
         except (msgspec.DecodeError, UnicodeError) as exc:
             faults += 1
             if on_fault is not None:

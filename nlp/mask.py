@@ -46,6 +46,8 @@ def _always(_match: re.Match[str]) -> bool:
     return True
 
 
+#: Whatever stands for personal data in a masked text.
+PLACEHOLDER = re.compile(r"\[(?:邮箱|身份证|银行卡|电话|车牌|账号|门牌|姓名)\]")
 Rule = tuple[str, re.Pattern[str], Callable[[re.Match[str]], bool]]
 SPELT = frozenset({"[电话]", "[门牌]"})  #: also read with Chinese digits as digits
 #: In order of precedence; group 1, where there is one, is what gets replaced.
@@ -97,7 +99,8 @@ NUMBERS: tuple[Rule, ...] = (
         "[门牌]",
         re.compile(
             r"(?:\d{1,2}|[甲乙丙丁]) ?单元 ?(?:\d{1,2} ?[楼层] ?)?-?\d{3,4}(?: ?(?:室|户|房|号))?"
-            r"|(?<![\da-z])\d{3,4} ?室(?!外|内)|(?<=[楼栋幢])-?\d{1,2}-\d{3,4}(?!\d)"
+            r"|(?<![\da-z])\d{3,4} ?室(?!外|内)|(?<![\d码号-])\d{1,2}-\d{1,2}-\d{3,4}(?![\d-])"
+            r"|(?:\d{1,2}|[甲乙丙丁]) ?单元 ?\d{1,2} ?[楼层] ?[东西南北中]户|(?<=[楼栋幢])-?\d{1,2}-\d{3,4}(?!\d)"
         ),
         _always,
     ),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nlp.model import Array
 
 MAX_MENTIONS = 3
+FAR = 40.0  #: log-odds beyond which nothing is more or less sure
 #: How much the whole message counts beside a clause of it.
 CONTEXT = 0.5
 NEARBY = 0.2  #: the same when it is asked where a facility stands
@@ -57,7 +58,7 @@ class Scores(NamedTuple):
 
 def chance(decided: Array, slope: float, shift: float) -> Array:
     """Decision values as probabilities, each by itself."""
-    p: Array = (1 / (1 + np.exp(-(slope * decided + shift)))).astype(np.float32, copy=False)
+    p: Array = (1 / (1 + np.exp(-np.clip(slope * decided + shift, -FAR, FAR)))).astype(np.float32, copy=False)
     return p
 
 

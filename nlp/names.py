@@ -24,11 +24,15 @@ TITLES = (
     "站长|所长|科长|处长|校长|园长|队长|律师|教授|同志|镇长|村长|区长|市长|县长|队长|老板|会计"
 )
 TITLE = re.compile(TITLES)
+#: Behind these nothing but a name follows.
+SURE = re.compile(r"(?:我叫|俺叫|名叫|姓名(?:是|为)?|联系人(?:是|为)?|户主)[:\s]{0,2}$")
+#: At the end of a letter.
+SIGNED = re.compile(r"(?:敬礼|敬上|落款|签名|此致)[!。,:\s]{0,3}([\u4e00-\u9fff]{2,4})\s*(?:\d|$)")
 #: Behind these a name follows; the weak ones are also followed by other words.
 CUE = re.compile(
     r"(?:我叫|俺叫|名叫|叫做|姓名(?:是|为)?|联系人(?:是|为)?|户主|业主|租客|租户|住户|房东|投诉人|反映人|来电人|当事人|申请人|网格员|楼长|我是|俺是|本人是?)[:\s]{0,2}"
 )
-HAS = re.compile(rf"{CUE.pattern}|{TITLES}")
+HAS = re.compile(rf"{CUE.pattern}|{TITLES}|敬礼|敬上|落款|签名|此致")
 CALLED = re.compile(r"[小老][" + "".join(sorted(SURNAMES)) + "]")
 NOT_NAMES = frozenset(
     "班 总 主 老 小 大 全 公 东 时 水".split()
@@ -46,8 +50,14 @@ def find(text: str) -> Iterator[tuple[int, int]]:
         run = RUN.match(text, cue.end())
         if run:
             length = _first_name(run[0][:AHEAD])
-            if length and not NO_GIVEN_NAME & set(run[0][:length]):
+            if NO_GIVEN_NAME & set(run[0][:length]):
+                length = 0
+            length = length or _sure_name(text[: cue.end()], run[0])
+            if length:
                 yield cue.end(), cue.end() + length
+    for signed in SIGNED.finditer(text):
+        if signed[1][0] in SURNAMES or signed[1][:2] in TWO_SURNAMES:
+            yield signed.span(1)
     for title in TITLE.finditer(text):
         start = title.start()
         run = RUN.search(text[max(0, start - BACK) : start][::-1])
@@ -60,6 +70,14 @@ def find(text: str) -> Iterator[tuple[int, int]]:
 def _is_word(text: str) -> bool:
     """Whether this is a word that is no person's name: the dictionary knows famous people, too."""
     return bool(rjieba.has_word(text)) and not rjieba.tag(text)[0][1].startswith("nr")
+
+
+def _sure_name(before: str, words: str) -> int:
+    """The length of a name behind a cue that only names follow, though its signs are also common words."""
+    if not SURE.search(before):
+        return 0
+    own = 2 if words[:2] in TWO_SURNAMES else 1 if words[0] in SURNAMES else 0
+    return min(len(words), own + 2) if own else 0
 
 
 def _first_name(words: str) -> int:

@@ -79,8 +79,12 @@ def read_gazetteer(path: Path, tree: AreaTree) -> list[Entry]:
     """
     if not path.is_file():
         return []
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as exc:
+        raise DataFileError(path.name, f"byte {exc.start}", "it is not UTF-8", "save it as UTF-8") from exc
     entries = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         if not line.strip() or line.startswith("#"):
             continue
         name, kind, *rest = (cell.strip() for cell in line.split("\t")) if "\t" in line else (line.strip(), "")

@@ -235,9 +235,13 @@ class Reader:
     def _enough(self, message: _Parsed) -> set[int]:
         """The rows of the clauses that say there is enough."""
         known = message.normal.text
-        if not rules.is_enough(known):
-            return set()
-        return {message.first + i for i, (start, end) in enumerate(message.spans) if rules.is_enough(known[start:end])}
+        words = [known[start:end] for start, end in message.spans]
+        lacks = len(words) > 1 and any(rules.LACK.search(clause) for clause in words)
+        return {
+            message.first + place
+            for place, clause in enumerate(words)
+            if rules.is_enough(clause, something_lacks=lacks)
+        }
 
     def _mention(
         self,

@@ -12,6 +12,8 @@ VEHICLE = re.compile(
 #: There is enough: no need, whatever the facility.
 ENOUGH = re.compile(r"(?<![不没受真是才])(?:够用了|够停|够了|够使了|足够|尽够)|不缺|用不着|啥都有|都挺全|倒是有|有是有")
 
+#: It is there, said beside what is not: 药店有, 就是没有医院; 有公园, 没有厕所.
+THERE = re.compile(r"^[^没不缺]{1,8}(?:倒是|都|也|是)?有了?$|^(?:这边|那边|附近|俺们|我们|小区)?有[^没不缺人点]{1,8}$")
 #: In a message that asks for something else: this one is refused (R16).
 REFUSED = re.compile(
     r"反对|不同意|不赞成|(?:别|不要|不想|不用|甭)(?:再)?(?:建|修|装|搞|弄|设|划|安|盖)|用不着|迁走|挪走"
@@ -20,13 +22,13 @@ REFUSED = re.compile(
 MISSED = re.compile(r"缺(?:个|少|一|的是)|没(?:个|地方|处|地儿)|盼着|想要个|就差")
 #: In a message that objects: the thing is wanted, the place is not (R16).
 SUPPORTED = re.compile(
-    r"(?:支持|同意|赞成|欢迎|应该|该|需要|是好事|可以|愿意)[^,。!?]{0,4}(?:建|修|装|设|安|盖)|(?:换|挪|移|改|另)(?:个|到|选|一?处)[^,。!?]{0,6}(?:建|装|设|修|安)"
-    r"|(?:建|装|设|修|安)(?:到|在)(?:别处|别的|空地|远)"
+    r"(?<![不没别])(?:支持|同意|赞成|欢迎|应该|(?<!应)该|需要|是好事|可以|愿意)[^,。!?]{0,4}(?:建|修|装|设|安|盖)|(?:换|挪|移|改|另)(?:个|到|选|一?处)[^,。!?]{0,6}(?:建|装|设|修|安)"
+    r"|(?:建|装|设|修|安)(?:到|在)(?:别处|别的地|空地|远处)"
 )
 
 #: Of a message of a few words: something is missing, too little, too far, or wished for.
 LACK = re.compile(
-    r"缺|没(?!事|关系|办法|问题|听|说|想|啥|什么)|太少|不够|不足|难$|太远|想要|希望|盼|能不能[建装设加开]|不方便"
+    r"缺|就差|差个|没(?!事|关系|办法|问题|听|说|想|啥|什么)|太少|不够|不足|难$|太远|想要|希望|盼|能不能[建装设加开]|不方便"
 )
 LONGEST_BARE = 24
 
@@ -84,6 +86,6 @@ def nature(words: str) -> str | None:
     return None
 
 
-def is_enough(words: str) -> bool:
-    """Whether a clause says there is enough of something."""
-    return ENOUGH.search(words) is not None
+def is_enough(words: str, *, something_lacks: bool = False) -> bool:
+    """Whether a clause says there is enough of something; where another clause lacks something, that it is there."""
+    return ENOUGH.search(words) is not None or (something_lacks and THERE.search(words) is not None)

@@ -6,7 +6,6 @@ Only masked words are learnt from.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -15,12 +14,12 @@ from typing import NamedTuple
 from domain.judgement import NEED, Judgement
 from nlp import rules
 from nlp.corpus import Sample, Span
+from nlp.mask import PLACEHOLDER
 
 #: What a judgement weighs beside a corpus sentence (1). A worker reads the definitions and judges every day. A resident
 #: knows best what they meant, but taps one of three names once, often to be done with it: half.
 WEIGHT = {"worker": 1.0, "resident": 0.5}
 HELD_OUT_PARTS = 4  #: one message in so many is held out: enough to tell two models apart, most are left to learn from
-PLACEHOLDER = re.compile(r"\[(?:邮箱|身份证|银行卡|电话|车牌|账号|姓名)\]")
 
 
 class Truth(NamedTuple):

@@ -24,6 +24,12 @@ from nlp.reader import Reader
         ("电线掉地上了滋滋冒火花", "building_danger"),
         ("路边井盖没了，有个孩子刚掉进去", "building_danger"),
         ("不想活了", "self_harm"),
+        ("吃了一整瓶安眠药", "self_harm"),
+        ("我想结束这一切", "self_harm"),
+        ("活着真没意思", "self_harm"),
+        ("俺爹说不出话，半边身子发麻", "medical"),
+        ("楼道里都是烟", "fire"),
+        ("电梯突然往下掉，停在两层中间", "elevator_trapped"),
     ],
 )
 def test_read__danger_now__kind_of_emergency(reader: Reader, text: str, kind: str) -> None:

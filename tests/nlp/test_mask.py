@@ -2,7 +2,7 @@
 
 import pytest
 
-from nlp.mask import mask
+from nlp.mask import NUMBERS, PLACEHOLDER, mask
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,11 @@ from nlp.mask import mask
         ("我叫张建国，住三号楼", "我叫[姓名]，住三号楼"),
         ("王阿姨没处锻炼", "[姓名]阿姨没处锻炼"),
         ("李女士反映", "[姓名]女士反映"),
+        ("我叫郭爱国，住东区", "我叫[姓名]，住东区"),
+        ("联系人：徐和平", "联系人：[姓名]"),
+        ("望解决。此致敬礼 李桂兰", "望解决。此致敬礼 [姓名]"),
+        ("住3-2-501，漏水", "住[门牌]，漏水"),
+        ("３号楼二单元五楼东户", "３号楼[门牌]"),
     ],
 )
 def test_mask__personal_data__placeholder(text: str, masked: str) -> None:
@@ -47,3 +52,8 @@ def test_mask__personal_data__placeholder(text: str, masked: str) -> None:
 )
 def test_mask__harmless_numbers__stay(text: str) -> None:
     assert mask(text) == text
+
+
+def test_placeholder__every_kind__is_known() -> None:
+    kinds = {placeholder for placeholder, _, _ in NUMBERS} | {"[姓名]"}
+    assert all(PLACEHOLDER.fullmatch(kind) for kind in kinds)

@@ -48,9 +48,31 @@ def test_read__wanted_but_not_here__need_and_objection(reader: Reader) -> None:
     assert [mention.leaf for mention in reading.needs] == ["waste_facility"]
 
 
-def test_read__one_there_one_missing__only_the_missing(reader: Reader) -> None:
-    reading = reader.read("健身器材倒是有，就是没个篮球场")
-    assert [mention.leaf for mention in reading.needs] == ["sports_field"]
+@pytest.mark.parametrize(
+    "text",
+    [
+        "我不同意在楼下建垃圾站，太臭了",
+        "我们不同意装电梯",
+        "不应该在这里建公厕",
+        "不需要再建停车场",
+        "反对在楼下建变电站",
+    ],
+)
+def test_read__plainly_refused__no_need(reader: Reader, text: str) -> None:
+    assert reader.read(text).needs == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "leaf"),
+    [
+        ("健身器材倒是有，就是没个篮球场", "sports_field"),
+        ("药店有，就是没有社区医院", "community_health"),
+        ("超市有了，就差个菜市场", "fresh_market"),
+        ("有公园，没有厕所", "public_toilet"),
+    ],
+)
+def test_read__one_there_one_missing__only_the_missing(reader: Reader, text: str, leaf: str) -> None:
+    assert [mention.leaf for mention in reader.read(text).needs] == [leaf]
 
 
 def test_deciding_words__need__name_the_thing(reader: Reader) -> None:
