@@ -15,7 +15,8 @@ from domain.catalogue import Catalogue
 from nlp import model as models_module
 from nlp.corpus import Sample
 from nlp.mentions import MAX_MENTIONS
-from nlp.reader import Reader, model_version
+from nlp.model import stored_version
+from nlp.reader import SHIPPED, Reader, corpus_model, model_version
 from tests.nlp.hostile import hostile_texts
 
 ROOT = Path(__file__).parents[2]
@@ -100,6 +101,15 @@ def _check(reader: Reader, texts: list[str]) -> None:
         for mention in reading.mentions:
             assert 0 <= mention.start < mention.end <= len(text)
             assert 0 <= mention.p <= 1
+
+
+def test_shipped_model__today__is_of_this_corpus_and_code() -> None:
+    assert stored_version(SHIPPED) == model_version(), "run make model"
+
+
+def test_corpus_model__nothing_stored__the_one_that_came_along(tmp_path: Path) -> None:
+    assert corpus_model(tmp_path).version == model_version()
+    assert list(tmp_path.iterdir()) == [], "nothing had to be learnt"
 
 
 def test_reader__opened_again__same_model_from_the_store(reader: Reader, models: Path) -> None:
