@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 NOW = r"(?:了|着|呢|啦|正|一直|现在|快来|赶紧|怎么办|咋)"
 #: One pattern per kind of the catalogue, most pressing first.
@@ -88,12 +89,12 @@ def kind_of_danger(text: str) -> str:
 ANY = re.compile("|".join(pattern.pattern for pattern in KINDS.values()))
 
 
-def find(text: str) -> str | None:
-    """The kind of emergency a normalised message tells of, or None."""
-    if ANY.search(text) is None:
+def find(text: str, kinds: Collection[str] = KINDS.keys()) -> str | None:
+    """The kind of emergency a normalised message tells of, the most pressing of `kinds`, or None."""
+    if len(kinds) == len(KINDS) and ANY.search(text) is None:
         return None
     for kind, pattern in KINDS.items():
-        match = pattern.search(text)
+        match = pattern.search(text) if kind in kinds else None
         if match and _is_now(text, kind, match):
             return kind
     return None

@@ -42,7 +42,9 @@ class Scores(NamedTuple):
     """Facilities of a batch, row by row: the clauses of each message, then the message itself."""
 
     about: Array  #: (rows, facilities) probabilities, each clause read in the context of its message
-    alone: Array  #: the same with less of it: where a facility stands
+    decided: Array  #: (rows, facilities) decision values
+    slope: float  #: of log-odds over decision values
+    shift: float
 
     @classmethod
     def of(
@@ -50,10 +52,14 @@ class Scores(NamedTuple):
     ) -> Scores:
         """From decision values (rows, facilities); `own`: the rows of the messages, `counts`: their clauses."""
         each: NDArray[np.int64] = np.repeat(np.arange(len(own)), counts + 1)
-        whole = decided[own][each] - decided
         context = np.where(counts > 1, np.float32(CONTEXT), np.float32(1))[each][:, None]
-        about, alone = decided + context * whole, decided + np.float32(NEARBY) * whole
-        return cls(chance(about, slope, shift), chance(alone, slope, shift))
+        about = decided + context * (decided[own][each] - decided)
+        return cls(chance(about, slope, shift), decided, slope, shift)
+
+    def alone(self, rows: Sequence[int], own: int) -> Array:
+        """Probabilities of some clauses with less of the context of their message `own`: where a facility stands."""
+        decided = self.decided[rows]
+        return chance(decided + np.float32(NEARBY) * (self.decided[own] - decided), self.slope, self.shift)
 
 
 def chance(decided: Array, slope: float, shift: float) -> Array:
@@ -80,9 +86,9 @@ def stretches(
     highest = clauses.max(axis=0)
     limit = WHOLE[is_letter], CLAUSE[is_letter]
     if silent:  # a facility said most clearly where it is not meant is not meant elsewhere either
-        clearest = scores.alone[first:own].argmax(axis=0) + first
-        whole = np.where(np.isin(clearest, list(silent)), np.float32(0), whole)
-        highest = np.where(np.isin(clearest, list(silent)), np.float32(0), highest)
+        clearest = scores.alone(range(first, own), own).argmax(axis=0) + first
+        unmeant = np.isin(clearest, list(silent))
+        whole, highest = np.where(unmeant, np.float32(0), whole), np.where(unmeant, np.float32(0), highest)
     said = np.flatnonzero(((whole >= limit[0]) & (highest >= SPEAKING)) | (highest >= limit[1]))
     strength = np.maximum(whole, highest) if not is_letter else whole
     if not len(said):
@@ -93,7 +99,9 @@ def stretches(
     ranked = said[np.argsort(-(whole[said] + 0.25 * highest[said]))][:MAX_MENTIONS]
     least = BESIDE * float(strength[ranked].max())
     chosen = [leaf for leaf in ranked.tolist() if strength[leaf] >= least]
-    alone = scores.alone[rows]
+    if len(rows) == 1:
+        return [Stretch(float(strength[leaf]), leaf, rows[0], rows[0]) for leaf in chosen]
+    alone = scores.alone(rows, own)
     return [_place(leaf, float(strength[leaf]), rows, chosen, alone) for leaf in chosen]
 
 

@@ -147,7 +147,7 @@ def load(folder: Path, version: str) -> Model:
             if _sha256(folder / name) != manifest["sha256"][name]:
                 raise Damaged(f"{folder / name}: its SHA-256 is not the manifest's")
         words = msgspec.json.decode((folder / WORDS).read_bytes())
-        weights = np.load(folder / ARRAYS, mmap_mode="r", allow_pickle=False).astype(np.float32)
+        weights = np.asarray(np.load(folder / ARRAYS, mmap_mode="r", allow_pickle=False), np.float32)
         return Model(
             version=words["version"],
             dictionary=tuple(words["dictionary"]),

@@ -86,6 +86,7 @@ class Reader:
         self.model = model
         self.places = places  #: names of the city, to find in messages
         self._cut = tokenize.serving_cut(model.dictionary)
+        self._lexicon = lexicon.own()
         self._leaf, self._intent, self._nature = map(model.head, ("leaf", "intent", "nature"))
         self._danger = model.intents.index("emergency")
         self._none = {index for index, intent in enumerate(model.intents) if intent in CARRIES_NONE - {"unclear"}}
@@ -136,7 +137,7 @@ class Reader:
         normal = normalise(text)
         spans = clauses.split(normal.text)
         first = len(rows)
-        each, whole = features.features(normal.text, spans, self._cut, lexicon.own())
+        each, whole = features.features(normal.text, spans, self._cut, self._lexicon)
         rows.extend(map(self.model.ids, each))
         rows.append(self.model.ids(whole))
         return _Parsed(normal, spans, first)
@@ -217,10 +218,9 @@ class Reader:
 
     def _danger_in(self, known: str, p: float) -> str | None:
         """The kind of danger that a rule finds and the model does not rule out, or that the model alone sees."""
-        kind = emergency.find(known)
-        if kind is not None and (p >= SAFE or len(known) <= CALL or kind in emergency.ALWAYS):
-            return kind
-        return emergency.kind_of_danger(known) if p >= SEEN else None
+        kinds = emergency.KINDS if p >= SAFE or len(known) <= CALL else emergency.ALWAYS
+        kind = emergency.find(known, kinds)
+        return emergency.kind_of_danger(known) if kind is None and p >= SEEN else kind
 
     def _found(self, message: _Parsed, scores: _Scores, needed: bool) -> list[mentions.Stretch]:
         return mentions.stretches(
@@ -235,6 +235,8 @@ class Reader:
     def _enough(self, message: _Parsed) -> set[int]:
         """The rows of the clauses that say there is enough."""
         known = message.normal.text
+        if "有" not in known and not rules.is_enough(known):
+            return set()
         words = [known[start:end] for start, end in message.spans]
         lacks = len(words) > 1 and any(rules.LACK.search(clause) for clause in words)
         return {
