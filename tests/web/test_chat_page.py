@@ -325,7 +325,7 @@ def test_reload_while_unsent__sends_it_once_and_shows_it_once(browser: Browser, 
     page.unroute_all(behavior="ignoreErrors")  # the page may be trying again at this very moment
     page.reload()
     expect(visitor.bot.last).to_contain_text("已记入")
-    assert visitor.own.all_inner_texts() == ["没有食堂"]
+    expect(visitor.own).to_have_text(["没有食堂"])  # once what waited is known to have arrived
     assert said_to(site) == ["没有食堂"]
     visitor.context.close()
 
