@@ -48,6 +48,7 @@ INTENTS = {
     "进度": "progress_question",
     "政策": "policy_question",
     "人工": "human_handoff",
+    "隐私": "data_rights",
 }
 EMERGENCIES = {"着火": "fire"}
 

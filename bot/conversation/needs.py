@@ -21,6 +21,18 @@ MAX_LISTED = 30
 
 #: Intents kept beside the demand with the facility they are about.
 REMARKS = ("fault_report", "service_complaint", "objection")
+#: Intents whose own answer is given before an open question is asked again.
+ASIDE = (
+    *REMARKS,
+    "data_rights",
+    "human_handoff",
+    "out_of_scope",
+    "policy_question",
+    "progress_question",
+    "suggestion",
+    "thanks",
+)
+ASIDE_SURE = 0.5
 
 
 def file_message(message_id: int, reading: Reading, community: str, context: Context) -> Step:
@@ -32,16 +44,28 @@ def file_message(message_id: int, reading: Reading, community: str, context: Con
     if needs:
         state, filed = _file_needs(message_id, needs, community, context)
         return state, (*effects, *filed)
+    choices, answered = answer(reading, context)
+    return Dialogue(Idle(), choices), (*effects, answered)
+
+
+def is_filed(reading: Reading) -> bool:
+    """Whether something of a message belongs to a community: a need, or a remark about a facility."""
+    return reading.intent == "need_report" or any(reading.meant(intent) for intent in ("need_report", *REMARKS))
+
+
+def is_aside(reading: Reading) -> bool:
+    """Whether a message is no answer to an open question, but has one of its own coming."""
+    return reading.intent in ASIDE and reading.intent_p >= ASIDE_SURE
+
+
+def answer(reading: Reading, context: Context) -> tuple[tuple[Button, ...], Say]:
+    """The answer an intent deserves, and what can be chosen of it."""
+    texts = context.world.texts
     choices: tuple[Button, ...] = ()
     if reading.intent == "data_rights":
-        choices = tuple(
-            Button(context.world.texts(f"go.{name}"), f"go:{name}") for name in ("mine", "withdraw", "forget")
-        )
-    about = "、".join(context.world.catalogue.leaf_name(m.leaf, context.world.texts.language) for m in reading.mentions)
-    answer = say(
-        context, "answer." + reading.intent, choices=choices, about=about or context.world.texts("this_matter")
-    )
-    return Dialogue(Idle(), choices), (*effects, answer)
+        choices = tuple(Button(texts(f"go.{name}"), f"go:{name}") for name in ("mine", "withdraw", "forget"))
+    about = "、".join(context.world.catalogue.leaf_name(m.leaf, texts.language) for m in reading.mentions)
+    return choices, say(context, "answer." + reading.intent, choices=choices, about=about or texts("this_matter"))
 
 
 def remarks_of(message_id: int, reading: Reading, community: str) -> Iterator[FileRemark]:

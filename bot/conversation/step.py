@@ -6,16 +6,28 @@ from bot.conversation import survey
 from bot.conversation.context import CONSENT_VERSION, Context
 from bot.conversation.effects import Effect, Forget, GiveConsent, KeepMessage, SetCommunity, SetSurveys
 from bot.conversation.events import Commanded, Event, Invited, Pressed, Said, SentUnsupported
-from bot.conversation.needs import confirm, file_message, file_pending, mine, reassign, withdraw_list
+from bot.conversation.needs import (
+    answer,
+    confirm,
+    file_message,
+    file_pending,
+    is_aside,
+    is_filed,
+    mine,
+    reassign,
+    withdraw_list,
+)
 from bot.conversation.say import say, say_notice, say_welcome
 from bot.conversation.state import AskCommunity, AskConsent, Dialogue, Filed, Fresh, Idle, InSurvey, Pending
 from domain.messages import Button
+from domain.reading import Reading
 
 Step = tuple[Dialogue, tuple[Effect, ...]]
 
 MAX_LISTED = 20
 MAX_PENDING = 4  #: messages kept while the community is not known
 LONGEST_NAME = 12  #: characters; a longer text with a need in it is more than a community's name
+GREETING_SURE = 0.85  #: asked where they live, people answer "I am from X": that reads much like a greeting
 LOOSE = " \t\n\u3000。.!!、,,~~))"  #: what people type around a number or a word
 
 
@@ -302,21 +314,34 @@ def _said(dialogue: Dialogue, event: Said, context: Context) -> Step:
 
 
 def _where(dialogue: Dialogue, event: Said, context: Context) -> Step:
-    """A text while the community is unknown: its name, or already a need, which is kept until we know."""
-    pending = _pending(dialogue)
+    """A text while the community is unknown: its name; or what is filed as soon as we know; or what needs no place."""
+    pending, reading = _pending(dialogue), event.reading
     found = context.world.match_community(event.text) or _hinted(event, context)
-    is_need = bool(event.reading.mentions)
-    if len(found) == 1 and not (is_need and len(event.text) > LONGEST_NAME):
+    says_more = bool(reading.mentions) and len(event.text) > LONGEST_NAME
+    if len(found) == 1 and not says_more:
         return _in_community(dialogue, found[0], context)
-    if not is_need:
-        return _ask_community(context, pending, "community.which" if found else "community.not_found", found)
-    keep = KeepMessage(event.message_id, event.text, event.reading, "chat")
-    pending = (*pending, Pending(event.message_id, event.reading))[-MAX_PENDING:]
-    if len(found) == 1:
-        state, effects = _in_community(Dialogue(AskCommunity(pending)), found[0], context)
-    else:
-        state, effects = _ask_community(context, pending, "community.ask_kept", found)
-    return state, (keep, *effects)
+    keep = KeepMessage(event.message_id, event.text, reading, "chat")
+    if is_filed(reading) or len(found) == 1:
+        pending = (*pending, Pending(event.message_id, reading))[-MAX_PENDING:]
+        if len(found) == 1:
+            state, effects = _in_community(Dialogue(AskCommunity(pending)), found[0], context)
+        else:
+            state, effects = _ask_community(context, pending, "community.ask_kept", found)
+        return state, (keep, *effects)
+    if not found and _is_no_place(dialogue, reading):
+        choices, answered = answer(reading, context)
+        if not pending:
+            return Dialogue(dialogue.stage, choices or dialogue.choices), (keep, answered)
+        state, effects = _ask_community(context, pending, "community.ask_kept")
+        return state, (keep, answered, *effects)
+    return _ask_community(context, pending, "community.which" if found else "community.not_found", found)
+
+
+def _is_no_place(dialogue: Dialogue, reading: Reading) -> bool:
+    """Whether a text was not meant to name a community: none was asked for, or it clearly says something else."""
+    is_greeting = reading.intent == "greeting_chitchat" and reading.intent_p >= GREETING_SURE
+    says_else = bool(reading.mentions) or is_greeting or is_aside(reading)
+    return says_else or not isinstance(dialogue.stage, AskCommunity)
 
 
 def _hinted(event: Said, context: Context) -> tuple[str, ...]:

@@ -19,7 +19,15 @@ from bot.conversation.effects import (
     SetSurveys,
 )
 from bot.conversation.events import Invited, Said
-from bot.conversation.needs import REMARKS, file_message, needs_of, receipt_lines, remarks_of
+from bot.conversation.needs import (
+    ASIDE_SURE,
+    REMARKS,
+    file_message,
+    is_aside,
+    needs_of,
+    receipt_lines,
+    remarks_of,
+)
 from bot.conversation.say import say
 from bot.conversation.state import AskCommunity, Dialogue, Filed, Idle, InSurvey
 from domain.catalogue import OTHER_FACILITY
@@ -31,10 +39,6 @@ from surveys.definition import Question
 Step = tuple[Dialogue, tuple[Effect, ...]]
 
 MAX_PLACES = 6
-
-#: Intents whose own answer is given before the question is asked again.
-ASIDE = (*REMARKS, "data_rights", "human_handoff", "policy_question", "progress_question", "suggestion", "out_of_scope")
-ASIDE_SURE = 0.5
 
 
 # invitation
@@ -301,7 +305,7 @@ def _aside(stage: InSurvey, event: Said, context: Context, fault: str) -> Step:
         after, asked = questions.ask(stage, context, lead)
         return after, (keep, *effects, *answers.noted(receipt_lines(effects, context), context), asked)
     is_words = any(sign.isalpha() for sign in event.text)
-    if is_words and context.community and reading.intent in ASIDE and reading.intent_p >= ASIDE_SURE:
+    if is_words and context.community and is_aside(reading):
         _, answer = file_message(event.message_id, reading, context.community, context)
         after, asked = questions.ask(stage, context, lead)
         return after, (keep, *answer, asked)

@@ -1,0 +1,98 @@
+"""While the community is not known: it is asked for when something has to be filed, and never instead of an answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.conversation import Dialogue, step
+from bot.conversation.context import Context
+from bot.conversation.events import Said
+from bot.conversation.state import AskCommunity
+from bot.service import Handled, Service
+from domain.reading import Mention, Reading
+from storage.book import MESSAGE, NEED
+from tests.builders import an_inbound, buttons, press, say, send
+
+ASKED = "哪个社区"
+NOT_FOUND = "没找到这个社区"
+
+
+@pytest.fixture
+def service(sqlite_service: Service) -> Service:
+    """A service to which somebody agreed who has not said where they live."""
+    send(sqlite_service, an_inbound(command="start"), an_inbound("同意"))
+    return sqlite_service
+
+
+def told(handled: Handled) -> str:
+    return "\n".join(reply.text for reply in handled.replies)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("谢谢", "answer.thanks"),
+        ("你好", "answer.greeting_chitchat"),
+        ("有什么政策", "answer.policy_question"),
+        ("公交什么进度", "answer.progress_question"),
+        ("转人工", "answer.human_handoff"),
+        ("建议多搞活动", "answer.suggestion"),
+    ],
+)
+def test_said__thanks_or_question__gets_its_own_answer_and_no_list(service: Service, text: str, answer: str) -> None:
+    handled = say(service, text)
+    expected = service.world.texts(answer, about="公交站点与线路" if "公交" in text else "这件事")
+    assert told(handled) == expected
+    assert buttons(handled) == {}
+    with service.database.transaction() as tx:
+        assert [row.masked for row in tx.execute(MESSAGE.select())] == [text]
+
+
+def test_said__after_an_answer__a_number_or_a_name_still_tells_the_community(service: Service) -> None:
+    say(service, "谢谢")
+    assert "石家园" in told(say(service, "4"))
+    say(service, "换小区")
+    say(service, "谢谢")
+    assert "堤岭" in told(say(service, "堤岭社区"))
+
+
+def test_said__question_while_a_need_waits__is_answered_then_the_community_is_asked_for(service: Service) -> None:
+    assert ASKED in told(say(service, "没有食堂"))
+    answered = say(service, "公交什么进度")
+    assert answered.replies[0].text == service.world.texts("answer.progress_question", about="公交站点与线路")
+    assert ASKED in answered.replies[1].text
+    press(service, "in:P05-05")
+    with service.database.transaction() as tx:
+        assert [(row.leaf, row.community) for row in tx.execute(NEED.select())] == [("community_canteen", "P05-05")]
+
+
+@pytest.mark.parametrize("text", ["没有食堂", "路灯坏了", "反对装电梯"])
+def test_said__need_or_remark__is_kept_and_the_community_asked_for(service: Service, text: str) -> None:
+    handled = say(service, text)
+    assert told(handled) == service.world.texts("community.ask_kept")
+    assert "in:P05-01" in buttons(handled).values()
+
+
+def test_said__unsure_question_about_a_facility__is_answered(service: Service) -> None:
+    context = Context(service.world, True, None, (), {})
+    reading = Reading("policy_question", 0.4, (Mention("car_parking", 0.7, 0, 2),), None, "车位找谁", "m")
+    _, effects = step(Dialogue(AskCommunity()), Said("车位找谁", reading, 1), context)
+    assert "政策" in effects[-1].outbound.text  # type: ignore[attr-defined]
+
+
+def test_said__no_answer_to_the_open_question__is_told_so_with_the_list(service: Service) -> None:
+    handled = say(service, "火星")
+    assert NOT_FOUND in told(handled)
+    assert buttons(handled)
+
+
+def test_said__after_cancel__nothing_is_asked_until_something_is_to_be_filed(service: Service) -> None:
+    say(service, "取消")
+    assert told(say(service, "火星")) == service.world.texts("answer.unclear")
+    assert ASKED in told(say(service, "没有食堂"))
+    assert "社区食堂" in told(say(service, "堤岭社区"))
+
+
+def test_said__data_rights__choices_work_by_number(service: Service) -> None:
+    assert "go:mine" in buttons(say(service, "隐私怎么保护")).values()
+    assert told(say(service, "1")) == service.world.texts("mine.none")
