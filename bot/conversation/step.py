@@ -20,13 +20,13 @@ from bot.conversation.needs import (
 from bot.conversation.say import say, say_notice, say_welcome
 from bot.conversation.state import AskCommunity, AskConsent, Dialogue, Filed, Fresh, Idle, InSurvey, Pending
 from domain.messages import Button
-from domain.reading import Reading
+from domain.reading import CONFIDENT, Reading
 
 Step = tuple[Dialogue, tuple[Effect, ...]]
 
 MAX_LISTED = 20
 MAX_PENDING = 4  #: messages kept while the community is not known
-LONGEST_NAME = 12  #: characters; a longer text with a need in it is more than a community's name
+LONGEST_NAME = 12  #: characters; a longer text in which a facility is heard is more than a community's name
 GREETING_SURE = 0.85  #: asked where they live, people answer "I am from X": that reads much like a greeting
 LOOSE = " \t\n\u3000。.!!、,,~~))"  #: what people type around a number or a word
 
@@ -317,7 +317,7 @@ def _where(dialogue: Dialogue, event: Said, context: Context) -> Step:
     """A text while the community is unknown: its name; or what is filed as soon as we know; or what needs no place."""
     pending, reading = _pending(dialogue), event.reading
     found = context.world.match_community(event.text) or _hinted(event, context)
-    says_more = bool(reading.mentions) and len(event.text) > LONGEST_NAME
+    says_more = any(mention.p >= CONFIDENT or len(event.text) > LONGEST_NAME for mention in reading.mentions)
     if len(found) == 1 and not says_more:
         return _in_community(dialogue, found[0], context)
     keep = KeepMessage(event.message_id, event.text, reading, "chat")

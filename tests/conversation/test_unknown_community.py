@@ -73,6 +73,14 @@ def test_said__need_or_remark__is_kept_and_the_community_asked_for(service: Serv
     assert "in:P05-01" in buttons(handled).values()
 
 
+def test_said__few_words_with_community_and_need__are_filed_there(service: Service) -> None:
+    assert "社区食堂" in told(say(service, "堤岭社区没有食堂"))
+
+
+def test_said__name_that_only_sounds_like_a_facility__is_a_name(service: Service) -> None:
+    assert told(say(service, "石家园社区菜场")) == service.world.texts("community.set", name="石家园社区")
+
+
 def test_said__unsure_question_about_a_facility__is_answered(service: Service) -> None:
     context = Context(service.world, True, None, (), {})
     reading = Reading("policy_question", 0.4, (Mention("car_parking", 0.7, 0, 2),), None, "车位找谁", "m")
