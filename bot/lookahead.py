@@ -26,6 +26,8 @@ def counts_wanted(
         communities: all of the city's, for a resident whose own is not known yet.
     """
     leaves = {mention.leaf for mention in reading.mentions} if reading else set()
+    if reading and reading.correction:
+        leaves |= {mention.leaf for mention in reading.correction.named}
     pending = dialogue.stage.pending if isinstance(dialogue.stage, AskCommunity) else ()
     leaves |= {mention.leaf for kept in pending for mention in kept.reading.mentions}
     places = {person.community} if person and person.community and not pending else set(communities)

@@ -24,6 +24,7 @@ from bot.conversation import Dialogue, decode, encode, step
 from bot.conversation.context import Context, OwnNeed, World
 from bot.conversation.events import Commanded, Event, Invited, Pressed, Said, SentUnsupported
 from bot.conversation.state import AskCommunity, Filed, Idle
+from bot.corrections import read_many
 from bot.lookahead import counts_wanted
 from domain.messages import Inbound, Outbound
 from domain.reading import Reading
@@ -115,12 +116,12 @@ class Service:
         texts = [(index, inbound.text) for index, inbound in enumerate(batch) if inbound.text is not None]
         readings: list[Reading | None] = [None] * len(batch)
         try:
-            for (index, _), reading in zip(texts, self.reader.read_many([text for _, text in texts]), strict=True):
+            for (index, _), reading in zip(texts, read_many(self.reader, [text for _, text in texts]), strict=True):
                 readings[index] = reading
         except Exception:  # one by one: the bad one is parked by `_event`
             for index, text in texts:
                 try:
-                    readings[index] = self.reader.read_many([text])[0]
+                    readings[index] = read_many(self.reader, [text])[0]
                 except Exception:
                     readings[index] = None
         return readings
@@ -383,7 +384,7 @@ class Service:
         for inbox_id, tries, payload in due:
             try:
                 inbound = _decode_inbound(self.vault.open(payload).encode())
-                reading = self.reader.read_many([inbound.text])[0] if inbound.text is not None else None
+                reading = read_many(self.reader, [inbound.text])[0] if inbound.text is not None else None
                 with self.database.transaction() as tx:
                     if not inbox.take_failure(tx, inbox_id):
                         continue  # another process has it

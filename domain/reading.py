@@ -33,6 +33,14 @@ class Mention(msgspec.Struct, frozen=True, gc=False):
     others: tuple[str, ...] = ()  #: the next best facilities, best first
 
 
+class Correction(msgspec.Struct, frozen=True, gc=False):
+    """What a message says of how the one before it was read."""
+
+    denied: tuple[Mention, ...]  #: what was not meant
+    named: tuple[Mention, ...]  #: what was meant
+    is_denial: bool  #: it says outright that something was read wrongly
+
+
 class Reading(msgspec.Struct, frozen=True, gc=False):
     """One message read. `masked` is the text with personal data replaced, safe to show to staff."""
 
@@ -43,6 +51,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     masked: str
     model: str
     places: tuple[PlaceHint, ...] = ()
+    correction: Correction | None = None
 
     def meant(self, intent: str) -> tuple[Mention, ...]:
         """The mentions that are meant so."""

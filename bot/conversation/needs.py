@@ -151,7 +151,7 @@ def _file_needs(message_id: int, mentions: tuple[Mention, ...], community: str, 
             text += "\n" + texts("receipt.right")
         says.append(say(context, "literal", text=text, choices=choices))
     if unsure:
-        choices, question = _which(unsure[0], context)
+        choices, question = which(unsure[0], context)
         says.append(question)
     return Dialogue(Filed(tuple(filed)), choices), (*effects, *says)
 
@@ -173,7 +173,7 @@ def _confirm_buttons(message_id: int, filed: list[FiledNeed], texts) -> tuple[Bu
     )
 
 
-def _which(need: FiledNeed, context: Context, exclude: str | None = None) -> tuple[tuple[Button, ...], Say]:
+def which(need: FiledNeed, context: Context, exclude: str | None = None) -> tuple[tuple[Button, ...], Say]:
     """The question which facility was meant, most likely first, with two ways to say none."""
     catalogue, texts = context.world.catalogue, context.world.texts
     leaves = [need.leaf, *need.others, *_siblings(need.leaf, context)]
@@ -224,29 +224,27 @@ def reassign(dialogue: Dialogue, action: str, rest: str, context: Context) -> St
     """fix:<need> which one then? set:<need>:<leaf> this one; then on to the next unsure need, if any."""
     need_text, _, leaf = rest.partition(":")
     need = _own(need_text, context)
-    if need is None or need.status not in LIVE:
-        return Dialogue(Idle()), (say(context, "button.stale"),)
+    if need is None or need.status not in LIVE or (action == "set" and leaf not in context.world.catalogue.leaves):
+        return Dialogue(dialogue.stage), (say(context, "button.stale"),)
     stage: AnyStage = dialogue.stage
     known = {item.need_id: item for item in stage.needs} if isinstance(stage, Filed) else {}
     if action == "fix":
-        item = known.get(need.need_id) or FiledNeed(need.need_id, need.leaf, ())
-        choices, question = _which(item, context, exclude=need.leaf)
+        others = known[need.need_id].others if need.need_id in known else ()
+        choices, question = which(FiledNeed(need.need_id, need.leaf, others), context, exclude=need.leaf)
         return Dialogue(stage, choices), (question,)
-    if leaf not in context.world.catalogue.leaves:
-        return Dialogue(Idle()), (say(context, "button.stale"),)
     name = context.world.catalogue.leaf_name(leaf, context.world.texts.language)
     where = (need.community, leaf)
-    others = context.residents.get(where, 0) - (where in context.own_voices)
+    neighbours = context.residents.get(where, 0) - (where in context.own_voices)
     texts = context.world.texts
-    text = texts("which.done", name=name, receipt=need.receipt) + _neighbours(where, others, context)
+    text = texts("which.done", name=name, receipt=need.receipt) + _neighbours(where, neighbours, context)
     done = say(context, "literal", text=text)
     effects: tuple[Effect, ...] = (ReassignNeed(need.need_id, leaf), done)
     waiting = {own.need_id for own in context.own_needs if own.status == "asked"} - {need.need_id}
     for item in known.values():
         if item.need_id in waiting:
-            choices, question = _which(item, context)
+            choices, question = which(item, context)
             return Dialogue(stage, choices), (*effects, question)
-    return Dialogue(Idle()), effects
+    return Dialogue(stage), effects
 
 
 def mine(context: Context) -> Say:

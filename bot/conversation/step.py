@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.conversation import survey
 from bot.conversation.context import CONSENT_VERSION, Context
+from bot.conversation.corrections import correct
 from bot.conversation.effects import Effect, Forget, GiveConsent, KeepMessage, SetCommunity, SetSurveys
 from bot.conversation.events import Commanded, Event, Invited, Pressed, Said, SentUnsupported
 from bot.conversation.needs import (
@@ -185,7 +186,12 @@ def _back(dialogue: Dialogue, effects: tuple[Effect, ...], context: Context) -> 
     if isinstance(dialogue.stage, AskCommunity):
         state, more = _ask_community(context, dialogue.stage.pending, "community.ask")
         return state, (*effects, *more)
-    return Dialogue(Idle()), effects
+    return Dialogue(_open_receipt(dialogue)), effects
+
+
+def _open_receipt(dialogue: Dialogue) -> Filed | Idle:
+    """The last receipt, which can still be corrected in words, if there is one."""
+    return dialogue.stage if isinstance(dialogue.stage, Filed) else Idle()
 
 
 def _deep_link(argument: str, context: Context) -> str | None:
@@ -287,7 +293,7 @@ def _pressed(dialogue: Dialogue, payload: str, context: Context) -> Step:
         return _back(dialogue, confirm(action, rest, context), context)
     if action in ("fix", "set"):
         state, effects = reassign(dialogue, action, rest, context)
-        return _back(dialogue, effects, context) if isinstance(state.stage, Idle) else (state, effects)
+        return (state, effects) if state.choices else _back(dialogue, effects, context)
     if action == "sv":
         return survey.pressed(dialogue, rest, context)
     if action == "go" and rest in ("mine", "withdraw", "forget", "help"):
@@ -308,8 +314,14 @@ def _said(dialogue: Dialogue, event: Said, context: Context) -> Step:
         return _where(dialogue, event, context)
     if event.text.strip(LOOSE) in NUMBERS or event.text.strip(LOOSE).isdecimal():
         return dialogue, (say(context, "number.nothing", choices=dialogue.choices),)
-    keep = KeepMessage(event.message_id, event.text, event.reading, "chat")
-    state, effects = file_message(event.message_id, event.reading, context.community, context)
+    reading = event.reading
+    corrected = correct(dialogue, reading.correction, context) if reading.correction else None
+    if corrected is not None:
+        return corrected
+    keep = KeepMessage(event.message_id, event.text, reading, "chat")
+    state, effects = file_message(event.message_id, reading, context.community, context)
+    if isinstance(state.stage, Idle) and not reading.mentions:  # small talk
+        state = Dialogue(_open_receipt(dialogue), state.choices)
     return state, (keep, *effects)
 
 

@@ -15,7 +15,7 @@ from bot.conversation.events import Commanded, Event, Invited, Pressed, Said, Se
 from bot.conversation.state import Fresh, Idle
 from bot.places import community_matcher
 from domain.catalogue import load_catalogue, load_city
-from domain.reading import Mention, Reading
+from domain.reading import Correction, Mention, Reading
 from domain.texts import load_texts
 from surveys.definition import load_surveys
 
@@ -35,14 +35,16 @@ mentions = st.builds(
     nature=st.sampled_from(sorted(CATALOGUE.natures)),
     others=st.lists(st.sampled_from(CATALOGUE.leaves), max_size=3).map(tuple),
 )
+some_mentions = st.lists(mentions, max_size=3).map(tuple)
 readings = st.builds(
     Reading,
     intent=st.sampled_from(sorted(CATALOGUE.intents)),
     intent_p=st.floats(0, 1),
-    mentions=st.lists(mentions, max_size=3).map(tuple),
+    mentions=some_mentions,
     emergency=st.none() | st.sampled_from(sorted(CATALOGUE.emergency)),
     masked=st.just("x"),
     model=st.just("m"),
+    correction=st.none() | st.builds(Correction, some_mentions, some_mentions, st.booleans()),
 )
 words = st.sampled_from(
     ["同意", "不同意", "1", "2", "3", "二", "堤岭", "西街", "取消", "帮助", "撤回", "跳过", "上一题", "退订"]
