@@ -107,7 +107,7 @@ def migrate() -> None:
 
 @cli.command()
 def doctor() -> None:
-    """Check configuration, database, model, fonts, clock and tokens; each fault comes with a way out."""
+    """Check configuration, gazetteer, database, model, fonts, clock, tokens; each fault comes with a way out."""
     from app.doctor import examine
 
     if not examine(own_texts()):

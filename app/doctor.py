@@ -9,8 +9,10 @@ from collections.abc import Callable
 
 from app.settings import Settings, load_settings
 from app.wiring import build_world, open_reading, open_vault
+from domain.catalogue import load_city
 from domain.errors import AppError
 from domain.texts import Texts
+from nlp.places import GAZETTEER, read_gazetteer
 from storage import meta
 from storage.recount import differences
 
@@ -44,6 +46,7 @@ def examine(texts: Texts) -> bool:
     if settings is not None:
         known = settings
         check("catalogue", lambda: _catalogue(known, texts))
+        check("places", lambda: _places(known, texts))
         check("database", lambda: _database(known))
         check("model", lambda: _model(known))
         check("tokens", lambda: _tokens(known, texts))
@@ -78,6 +81,13 @@ def _catalogue(settings: Settings, texts: Texts) -> str:
         verified=sum(norm.verified for norm in norms),
         communities=len(world.city.tree.all_communities),
     )
+
+
+def _places(settings: Settings, texts: Texts) -> str:
+    file = settings.data_dir / GAZETTEER
+    if not file.is_file():
+        return texts("doctor.places_none", file=file)
+    return texts("doctor.places_ok", count=len(read_gazetteer(file, load_city(settings.city).tree)))
 
 
 def _database(settings: Settings) -> str:

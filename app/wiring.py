@@ -129,7 +129,7 @@ def places(settings: Settings) -> Places:
     """The names of the city's areas and of the operator's gazetteer.
 
     Raises:
-        DataFileError: a line of the gazetteer is broken.
+        ConfigError("gazetteer"): some of its lines are broken.
     """
     tree = load_city(settings.city).tree
     return Places(tree_entries(tree) + read_gazetteer(settings.data_dir / GAZETTEER, tree))

@@ -33,8 +33,13 @@ class Texts:
         return sentence.format(**params) if params else sentence
 
     def error(self, error: AppError) -> str:
-        """The sentence of an `AppError`."""
-        return self("error." + error.code, **error.params)
+        """The sentence of an `AppError`; errors among its facts are told as sentences, one a line."""
+        return self("error." + error.code, **{name: self._fact(fact) for name, fact in error.params.items()})
+
+    def _fact(self, fact: object) -> object:
+        if isinstance(fact, tuple) and all(isinstance(part, AppError) for part in fact):
+            return "\n".join(map(self.error, fact))
+        return self.error(fact) if isinstance(fact, AppError) else fact
 
 
 @cache

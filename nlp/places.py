@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from domain.areas import AreaTree
-from domain.errors import DataFileError
+from domain.errors import ConfigError, InputError
 from domain.reading import PlaceHint
 from nlp.normalise import fold
 
 GAZETTEER = "gazetteer.tsv"  #: in the data folder; made and edited by the operator
-KINDS = ("city", "district", "street", "community", "estate", "building", "road", "gate", "landmark")
-WAY_OUT = "name, kind (estate, building, road, gate, landmark, community) and perhaps an area code, separated by tabs"
+KINDS = ("estate", "building", "road", "gate", "landmark", "community")  #: what its names can be of
 MAX_HINTS = 6
 
 #: What may stand before a name in running text.
@@ -53,7 +52,7 @@ COMMON = re.compile(
 
 
 class Entry(NamedTuple):
-    """A name and what it names. `area`: the code of the community (or street) it lies in, where known."""
+    """A name and what it names. `area`: the code of the area it is, or of the community it lies in, where known."""
 
     name: str
     kind: str
@@ -72,36 +71,48 @@ def tree_entries(tree: AreaTree) -> list[Entry]:
 
 
 def read_gazetteer(path: Path, tree: AreaTree) -> list[Entry]:
-    """The operator's own names: one a line, `name TAB kind [TAB area code]`, `#` starts a comment. No file: none.
+    """The operator's own names: one a line, `name TAB kind [TAB community]`, `#` starts a comment. No file: none.
 
     Raises:
-        DataFileError: a line is broken; names file, line, fault and way out.
+        ConfigError("gazetteer"): lists every broken line with fault and way out.
     """
     if not path.is_file():
         return []
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as exc:
-        raise DataFileError(path.name, f"byte {exc.start}", "it is not UTF-8", "save it as UTF-8") from exc
-    entries = []
+        raise ConfigError("gazetteer.encoding", file=path) from exc
+    entries, faults = [], []
     for number, line in enumerate(lines, 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        name, kind, *rest = (cell.strip() for cell in line.split("\t")) if "\t" in line else (line.strip(), "")
-        area = rest[0] if rest and rest[0] else None
-        fault = (
-            f"unknown kind {kind!r}"
-            if kind not in KINDS
-            else "the name is too short"
-            if len(name) < 2
-            else f"unknown area {area!r}"
-            if area is not None and area not in tree
-            else ""
-        )
-        if fault:
-            raise DataFileError(path.name, f"line {number}", fault, WAY_OUT)
-        entries.append(Entry(name, kind, area))
+        if line.strip() and not line.startswith("#"):
+            try:
+                entries.append(_entry(line, number, tree))
+            except InputError as fault:
+                faults.append(fault)
+    if faults:
+        raise ConfigError("gazetteer", file=path, count=len(faults), faults=tuple(faults))
     return entries
+
+
+def _entry(line: str, number: int, tree: AreaTree) -> Entry:
+    """A line of the gazetteer.
+
+    Raises:
+        InputError: the first fault of the line.
+    """
+    name, kind, area, *_ = [cell.strip() for cell in line.split("\t")] + ["", ""]
+    if kind not in KINDS:
+        raise InputError("gazetteer.kind", line=number, kind=kind, known=", ".join(KINDS))
+    if len(name) < 2:
+        raise InputError("gazetteer.name", line=number, name=name)
+    if not area:
+        return Entry(name, kind)
+    communities = ", ".join(community.code for community in tree.all_communities)
+    if area not in tree:
+        raise InputError("gazetteer.area", line=number, area=area, known=communities)
+    if tree[area].kind != "community":
+        raise InputError("gazetteer.not_community", line=number, area=area, name=tree[area].name, known=communities)
+    return Entry(name, kind, area)
 
 
 class Places:

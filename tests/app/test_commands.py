@@ -210,6 +210,21 @@ def test_doctor__champion_that_fits_no_more__says_so(installation: Installation)
     assert "buqi train" in told.stdout
 
 
+def test_doctor__gazetteer__is_read_and_its_faults_told(installation: Installation) -> None:
+    assert "✓ 地名表" in installation.run("doctor").stdout
+    file = installation.folder / "data" / "gazetteer.tsv"
+    try:
+        file.write_text("锦绣城\testate\tP05-01\n", encoding="utf-8")
+        assert "1 个地名" in installation.run("doctor").stdout
+        file.write_text("锦绣城\testate\tDZ-DC-XHU\n城\testate\n", encoding="utf-8")
+        told = installation.run("doctor")
+    finally:
+        file.unlink()
+    assert told.returncode == 1
+    assert "✗ 地名表" in told.stdout
+    assert all(part in told.stdout for part in (str(file), "第 1 行", "新湖街道", "第 2 行"))
+
+
 @pytest.fixture
 def server(installation: Installation, tmp_path: Path) -> Iterator[tuple[Installation, int]]:
     """A serving process on a copy of the installation."""

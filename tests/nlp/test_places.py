@@ -1,11 +1,14 @@
 """Places are heard by name and by form; a broken gazetteer line is named."""
 
+import re
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from domain.catalogue import load_city
-from domain.errors import DataFileError
+from domain.errors import AppError, ConfigError
+from domain.texts import LANGUAGES, load_texts
 from nlp.normalise import fold
 from nlp.places import Entry, Places, read_gazetteer, tree_entries
 from nlp.reader import Reader
@@ -50,19 +53,46 @@ def test_read_gazetteer__comments_and_areas__entries(tmp_path: Path) -> None:
     assert read_gazetteer(tmp_path / "none.tsv", TREE) == []
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
-    ("line", "fault"),
+    ("line", "code", "named"),
     [
-        ("锦绣城", "unknown kind"),
-        ("锦绣城\tshop", "unknown kind"),
-        ("城\testate", "too short"),
-        ("锦绣城\testate\tP99", "unknown area"),
+        ("锦绣城", "gazetteer.kind", "landmark"),
+        ("锦绣城\tshop", "gazetteer.kind", "shop"),
+        ("新湖街道\tstreet", "gazetteer.kind", "street"),
+        ("城\testate", "gazetteer.name", "城"),
+        ("锦绣城\testate\tP99", "gazetteer.area", "P99"),
+        ("锦绣城\testate\tDZ-DC-XHU", "gazetteer.not_community", "新湖街道"),
     ],
 )
-def test_read_gazetteer__broken_line__names_line_and_fault(tmp_path: Path, line: str, fault: str) -> None:
+def test_read_gazetteer__broken_line__names_file_line_fault_and_way_out(
+    tmp_path: Path, language: str, line: str, code: str, named: str
+) -> None:
     path = tmp_path / "gazetteer.tsv"
     path.write_text(f"锦绣府\testate\n{line}\n", encoding="utf-8")
-    with pytest.raises(DataFileError) as caught:
+    with pytest.raises(ConfigError) as caught:
         read_gazetteer(path, TREE)
-    assert (caught.value.params["file"], caught.value.params["key"]) == ("gazetteer.tsv", "line 2")
-    assert fault in str(caught.value.params["fault"])
+    (fault,) = cast(tuple[AppError, ...], caught.value.params["faults"])
+    assert (fault.code, fault.params["line"]) == (code, 2)
+    told = load_texts(language).error(caught.value)
+    assert all(part in told for part in (str(path), "2", named))
+    assert (re.search("[\u4e00-\u9fff]", told.replace(named, "")) is not None) == (language == "zh")
+
+
+def test_read_gazetteer__several_faults__all_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "gazetteer.tsv"
+    path.write_text("锦绣府\n# ours\n城\testate\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        read_gazetteer(path, TREE)
+    told = load_texts("zh").error(caught.value)
+    assert "2 处" in told
+    assert "第 1 行" in told
+    assert "第 3 行" in told
+
+
+def test_read_gazetteer__not_utf_8__says_how_to_save_it(tmp_path: Path) -> None:
+    path = tmp_path / "gazetteer.tsv"
+    path.write_bytes("锦绣府\testate\n".encode("gb18030"))
+    with pytest.raises(ConfigError) as caught:
+        read_gazetteer(path, TREE)
+    assert "UTF-8" in load_texts("zh").error(caught.value)
