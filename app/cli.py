@@ -198,8 +198,8 @@ def evaluate(
     print(similar_fit.render(similar_fit.measure(similar_fit.load_pairs())))
 
 
-def _tell_fault(line: int, fault: str) -> None:
-    print(own_texts()("error.line.broken", line=line, fault=fault), file=sys.stderr)
+def _tell_fault(line: int, fault: InputError) -> None:
+    print(own_texts().error(InputError("line.broken", line=line, fault=fault)), file=sys.stderr)
 
 
 def _source(path: Path) -> Any:

@@ -26,6 +26,7 @@ from bot.conversation.context import World
 from bot.gateway import Gateway, now_ms
 from bot.service import ALL
 from domain.errors import InputError
+from domain.lines import OnFault, good_lines, read_line
 from domain.messages import Inbound
 from domain.texts import Texts
 from planning.demand import DemandQuery
@@ -34,6 +35,9 @@ from planning.reading import read_demand
 ACCOUNT = "replay"
 CHUNK = 512
 TOP = 12  #: facilities of the printed table
+EXAMPLE = (
+    '{"channel": "webchat", "resident": "a", "community": "P05-01", "at": "2026-09-01T08:00:00", "text": "缺公厕"}'
+)
 CHANNELS = ("telegram", "webchat", "console", "wechat", "wecom")
 
 
@@ -61,24 +65,24 @@ def parse_line(raw: bytes, world: World) -> tuple[Line, int]:
     """One line and its time in ms.
 
     Raises:
-        InputError("replay.line"): names the fault.
+        InputError: names the first fault and the way out.
     """
+    line = read_line(raw, Line, EXAMPLE)
+    for field in ("text", "resident"):
+        if not getattr(line, field).strip():
+            raise InputError("line.missing", field=field, example=EXAMPLE)
     try:
-        line = msgspec.json.decode(raw, type=Line)
-        if not line.text.strip() or not line.resident.strip():
-            raise InputError("replay.line", fault="text / resident: empty")
         at = datetime.fromisoformat(line.at)
-    except msgspec.DecodeError as exc:
-        raise InputError("replay.line", fault=str(exc)) from exc
     except ValueError as exc:
-        raise InputError("replay.line", fault=f"at: {line.at[:40]!r}") from exc
+        raise InputError("line.value", field="at", example=EXAMPLE) from exc
     if line.channel not in CHANNELS:
-        raise InputError("replay.line", fault=f"channel: {line.channel[:40]!r} ({', '.join(CHANNELS)})")
+        raise InputError("replay.channel", channel=line.channel[:40], known=", ".join(CHANNELS))
     tree = world.city.tree
     if line.community not in tree or tree[line.community].kind != "community":
         found = world.match_community(line.community)
         if len(found) != 1:
-            raise InputError("replay.line", fault=f"community: {line.community[:40]!r}")
+            known = ", ".join(area.code for area in tree.all_communities)
+            raise InputError("replay.community", community=line.community[:40], known=known)
         line = msgspec.structs.replace(line, community=found[0])
     if at.tzinfo is None:
         at = at.replace(tzinfo=ZoneInfo(world.city.timezone))
@@ -101,19 +105,10 @@ def events_of(lines: Iterable[tuple[Line, int]]) -> Iterator[Inbound]:
         yield Inbound(**base, external_id=stamp, at_ms=at_ms, text=line.text)
 
 
-def read_lines(path: Path, world: World, on_fault: Callable[[int, str], None]) -> list[tuple[Line, int]]:
+def read_lines(path: Path, world: World, on_fault: OnFault) -> list[tuple[Line, int]]:
     """The good lines in order of time; each broken one is told by number and left out."""
-    good = []
     with path.open("rb") as file:
-        for number, raw in enumerate(file, 1):
-            if not raw.strip():
-                continue
-            try:
-                good.append(parse_line(raw, world))
-            except InputError as exc:
-                on_fault(number, str(exc.params["fault"]))
-    good.sort(key=lambda entry: entry[1])
-    return good
+        return sorted(good_lines(file, lambda raw: parse_line(raw, world), on_fault), key=lambda entry: entry[1])
 
 
 async def replay(
@@ -139,10 +134,10 @@ def replay_file(app: App, file: Path, texts: Texts) -> Replayed:
     """Replays a file with a progress bar, then prints the demand it made."""
     faults = 0
 
-    def tell(line: int, fault: str) -> None:
+    def tell(line: int, fault: InputError) -> None:
         nonlocal faults
         faults += 1
-        print(texts("error.line.broken", line=line, fault=fault), file=sys.stderr)
+        print(texts.error(InputError("line.broken", line=line, fault=fault)), file=sys.stderr)
 
     lines = read_lines(file, app.world, tell)
     bar = Progress(

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import TextIO
 
 import msgspec
 
+from domain.errors import InputError
+from domain.lines import OnFault, good_lines, read_line
 from domain.reading import Mention, PlaceHint, Reading
 from nlp.model import Model
 from nlp.reader import Reader
 
 CHUNK = 256  #: lines read and labelled at once
-
-#: Called with the line's number (from 1) and what is wrong with it.
-OnFault = Callable[[int, str], None]
+EXAMPLE = '{"id": 1, "text": "小区没有公厕"}'
 
 
 class _Line(msgspec.Struct):
@@ -46,15 +46,15 @@ def classify_file(reader: Reader, source: TextIO, sink: TextIO, on_fault: OnFaul
         The number of broken lines.
     """
     faults = 0
+
+    def tell(number: int, fault: InputError) -> None:
+        nonlocal faults
+        faults += 1
+        on_fault(number, fault)
+
     encode = msgspec.json.Encoder().encode
-    for chunk in _chunks(source):
-        lines: list[_Line] = []
-        for number, line in chunk:
-            try:
-                lines.append(msgspec.json.decode(line.lstrip("\ufeff").encode("utf-8", "surrogatepass"), type=_Line))
-            except (msgspec.DecodeError, UnicodeError) as exc:
-                faults += 1
-                on_fault(number, f"{exc}; a line is a JSON object with id and text")
+    good = good_lines(source, lambda line: read_line(line, _Line, EXAMPLE), tell)
+    while lines := list(islice(good, CHUNK)):
         for one, reading in zip(lines, reader.read_many([one.text for one in lines]), strict=True):
             label = labelled(one.id, reading, reader.model)
             if with_words:
@@ -99,15 +99,3 @@ def _place(hint: PlaceHint) -> dict[str, str | int | None]:
 
 def _printable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
-
-
-def _chunks(source: TextIO) -> Iterator[list[tuple[int, str]]]:
-    chunk: list[tuple[int, str]] = []
-    for number, line in enumerate(source, 1):
-        if line.strip():
-            chunk.append((number, line))
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk

@@ -6,7 +6,8 @@ Labelled messages are JSON lines (text, intent, leaves or needs with spans) or l
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 from typing import TextIO
@@ -16,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.catalogue import load_catalogue
+from domain.errors import InputError
+from domain.lines import OnFault, good_lines, read_line
 from domain.reading import Mention, Reading
 from nlp import corpus
 from nlp.reader import NONE, Reader
@@ -26,7 +29,7 @@ BINS = 10
 RESAMPLES = 2_000
 SEED = 20
 PRECISE = 0.95  #: how right the needs that are filed without asking should be
-OnFault = Callable[[int, str], None]
+EXAMPLE = '{"text": "小区没有公厕", "intent": "need_report", "leaves": ["public_toilet"]}'
 
 
 class _Need(msgspec.Struct):
@@ -100,21 +103,45 @@ def evaluate_file(
 ) -> Evaluation:
     """Measures the reader on JSON lines with text, intent, leaves (or needs) and perhaps a title.
 
-    Broken lines are reported with number and fault, skipped and counted. `with_title` reads title and text together.
+    Broken lines and those with unknown labels are reported with number and fault, skipped and counted. `with_title`
+    reads title and text together.
+
+    Raises:
+        InputError("evaluate.empty"): no line is left to measure.
     """
-    rows: list[Labelled] = []
     faults = 0
-    for number, line in enumerate(source, 1):
-        if not line.strip():
-            continue
-        try:
-            rows.append(msgspec.json.decode(line.lstrip("\ufeff").encode("utf-8", "surrogatepass"), type=Labelled))
-        except (msgspec.DecodeError, UnicodeError) as exc:
-            faults += 1
-            if on_fault is not None:
-                on_fault(number, f"{exc}; a line is a JSON object with text, intent and leaves")
+
+    def tell(number: int, fault: InputError) -> None:
+        nonlocal faults
+        faults += 1
+        if on_fault is not None:
+            on_fault(number, fault)
+
+    rows = list(good_lines(source, _labelled, tell))
+    if not rows:
+        raise InputError("evaluate.empty", file=getattr(source, "name", "-"), example=EXAMPLE)
     texts = [f"{row.title}\n{row.text}" if with_title and row.title else row.text for row in rows]
     return evaluate(rows, reader.read_many(texts), faults)
+
+
+def _labelled(line: str) -> Labelled:
+    """A line of a labelled file.
+
+    Raises:
+        InputError: it is broken, or a label is none of the catalogue's.
+    """
+    row = read_line(line, Labelled, EXAMPLE)
+    catalogue = load_catalogue()
+    if row.intent is not None and row.intent not in catalogue.intents:
+        raise InputError("line.intent", intent=row.intent, near=_nearest(row.intent, catalogue.intents))
+    for leaf in (*(row.leaves or ()), *(need.leaf for need in row.needs or ())):
+        if leaf not in catalogue.leaves:
+            raise InputError("line.facility", facility=leaf, near=_nearest(leaf, catalogue.leaves))
+    return row
+
+
+def _nearest(label: str, known: Iterable[str]) -> str:
+    return get_close_matches(label, list(known), 1, 0.0)[0]
 
 
 def labelled(samples: Iterable[corpus.Sample]) -> list[Labelled]:

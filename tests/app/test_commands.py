@@ -183,6 +183,27 @@ def test_classify__lines_in__lines_out(installation: Installation) -> None:
         assert {len(line[name]) for name in ("model", "corpus", "dictionary")} == {16}
 
 
+def test_evaluate__labelled_file__faults_told_by_line_in_the_readers_language(installation: Installation) -> None:
+    file = installation.folder / "labelled.jsonl"
+    good = '{"text": "谢谢", "intent": "thanks", "leaves": []}'
+    file.write_text(f'{good}\n{{"text": "你好", "intent": "greeting"}}\n{{"txt": 1}}\n', encoding="utf-8")
+    made = installation.run("evaluate", str(file))
+    assert made.returncode == 3
+    assert "1 messages, 2 broken lines" in made.stdout
+    second, third = made.stderr.splitlines()
+    assert "第 2 行" in second and "greeting_chitchat" in second
+    assert "第 3 行" in third and "“text”" in third
+    assert "line 3" in installation.run("evaluate", str(file), BUQI_LANGUAGE="en").stderr
+
+
+def test_evaluate__empty_file__is_refused(installation: Installation) -> None:
+    file = installation.folder / "empty.jsonl"
+    file.write_text("\n", encoding="utf-8")
+    made = installation.run("evaluate", str(file))
+    assert (made.returncode, made.stdout) == (1, "")
+    assert "empty.jsonl" in made.stderr
+
+
 def test_train__labels_and_history__tell_of_the_site(installation: Installation) -> None:
     trained = installation.run("train", "--dry-run")
     assert trained.returncode == 0, trained.stderr

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from domain.errors import InputError
+from domain.texts import LANGUAGES, load_texts
 from nlp.classify import classify_file
 from nlp.evaluate import evaluate_file, evaluate_testset, render
 from nlp.evaluate_mask import evaluate_masking
@@ -45,6 +47,36 @@ def test_evaluate_file__labels_and_disagreements__scores_what_is_agreed(reader: 
     assert result.intent_confusions == [("objection", "thanks", 1)]
     assert figures["leaf_f1"].rate == figures["need_f1"].rate == 1.0
     assert "objection read as thanks: 1" in render(result)
+
+
+@pytest.mark.parametrize(
+    ("row", "code", "named", "near"),
+    [
+        ({"intent": "need_raport", "leaves": []}, "line.intent", "need_raport", "need_report"),
+        ({"intent": None, "leaves": ["car_parkin"]}, "line.facility", "car_parkin", "car_parking"),
+        ({"needs": [{"leaf": "public_toilets"}]}, "line.facility", "public_toilets", "public_toilet"),
+    ],
+)
+def test_evaluate_file__unknown_label__is_told_and_counts_as_no_error(
+    reader: Reader, row: dict[str, object], code: str, named: str, near: str
+) -> None:
+    good = {"text": "谢谢", "intent": "thanks", "leaves": []}
+    source = io.StringIO("\n".join(map(json.dumps, [good, {"text": "没有公厕"} | row])))
+    faults: list[tuple[int, InputError]] = []
+    result = evaluate_file(reader, source, lambda number, fault: faults.append((number, fault)))
+    assert (result.messages, result.faults, result.figures["intent"].rate) == (1, 1, 1.0)
+    ((number, fault),) = faults
+    assert (number, fault.code) == (2, code)
+    for language in LANGUAGES:
+        told = load_texts(language).error(fault)
+        assert named in told
+        assert near in told
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "{broken\n"])
+def test_evaluate_file__nothing_to_measure__is_a_fault(reader: Reader, text: str) -> None:
+    with pytest.raises(InputError, match=r"evaluate\.empty"):
+        evaluate_file(reader, io.StringIO(text))
 
 
 def test_evaluate__intervals__hold_the_rate_and_narrow_with_more(reader: Reader) -> None:
