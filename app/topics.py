@@ -22,6 +22,7 @@ from bot.gateway import now_ms
 from domain.errors import InputError
 from nlp import topics as finding
 from nlp.topics import LEAST, Movement, Row, Topic
+from planning.cells import guarded
 from storage import topics as rows
 from storage.demand import snapshot
 from storage.ids import new_id
@@ -142,14 +143,14 @@ def _as_csv(lines: list[Line], world: World) -> str:
             [
                 line.topic.leaf,
                 line.topic.id,
-                line.topic.name,
+                guarded(line.topic.name),
                 " ".join(_marks(move)) or "steady",
                 line.residents,
                 line.needs,
                 move.recent,
                 move.before,
                 f"{move.p:.4f}",
-                _safe(examples),
+                guarded(examples),
             ]
         )
     return out.getvalue().rstrip("\n")
@@ -157,11 +158,6 @@ def _as_csv(lines: list[Line], world: World) -> str:
 
 def _marks(move: Movement) -> list[str]:
     return ["new"] * move.is_new + ["growing"] * move.is_growing
-
-
-def _safe(cell: str) -> str:
-    """A spreadsheet takes no resident's words for a formula."""
-    return "'" + cell if cell[:1] in ("=", "+", "-", "@", "\t") else cell
 
 
 def _row(need: TopicNeed) -> Row:

@@ -63,6 +63,19 @@ def test_topics__csv__one_row_a_topic(settings: Settings) -> None:
     assert (line["last_28_days"], line["before_84_days"], line["status"]) == ("4", "2", "steady")
 
 
+def test_topics__csv__no_word_of_a_resident_becomes_a_formula(tmp_path: Path) -> None:
+    made = Settings(data_dir=tmp_path)
+    database, vault = wiring.open_database(made, "test")
+    service = Service(database, vault, a_world(), cast(Reader, FakeReader()))
+    for number in range(3):
+        a_need(service, "\u3000＝[没有车位", f"u{number}", HERE, now_ms() - number * DAY_MS)
+    database.close()
+    (line,) = csv.DictReader(io.StringIO(topics_report(made, None, None, "csv")))
+    assert line["examples"].startswith("'")
+    assert "＝" in line["examples"]
+    assert line["facility"] == "car_parking"
+
+
 def test_topics__run_again__same_id_and_name(settings: Settings) -> None:
     topics_report(settings, None, None, "text")
     first = _kept(settings)
