@@ -83,9 +83,9 @@ def model_verdict(tools: Tools, arguments: dict[str, Any]) -> dict[str, Any]:
 
 def topics_keep(tools: Tools, arguments: dict[str, Any]) -> dict[str, Any]:
     """What `buqi topics` found, in place of what was kept: topics with their needs."""
-    found = [(topics.KeptTopic(**topic["kept"]), topic["needs"]) for topic in arguments["topics"]]
+    found = [topics.KeptTopic(**topic) for topic in arguments["topics"]]
     with tools.database.transaction() as tx:
-        topics.keep(tx, [topic for topic, _ in found], {topic.topic_id: needs for topic, needs in found})
+        topics.keep(tx, found)
     return {"topics": len(found)}
 
 

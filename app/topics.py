@@ -9,9 +9,8 @@ import csv
 import io
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from app import control
@@ -65,7 +64,7 @@ def topics_report(settings: Settings, area: str | None, since: str | None, forma
         reading.close()
     now = now_ms()
     found = finding.find([_row(need) for need in needs], known, lambda: new_id(now))
-    control.run(settings, "topics keep", {"topics": [_told(topic) for topic in found]})
+    control.run(settings, "topics keep", {"topics": [asdict(_kept(topic)) for topic in found]})
     today = datetime.fromtimestamp(now / 1000, ZoneInfo(world.city.timezone)).date().toordinal()
     here = [need for need in needs if need.community in communities]
     lines = _lines(found, here, today, first)
@@ -173,20 +172,13 @@ def _span(need: TopicNeed) -> str:
 
 def _topic(kept: KeptTopic) -> Topic:
     first, last = _day(kept.first_day), _day(kept.last_day)
-    return Topic(kept.topic_id, kept.leaf, kept.name, json.loads(kept.centroid), first, last, kept.status)
+    return Topic(kept.id, kept.leaf, kept.name, json.loads(kept.centroid), first, last, kept.status)
 
 
-def _told(topic: Topic) -> dict[str, Any]:
-    kept = {
-        "topic_id": topic.id,
-        "leaf": topic.leaf,
-        "name": topic.name,
-        "centroid": json.dumps(dict(topic.centroid), ensure_ascii=False),
-        "first_day": date.fromordinal(topic.first_day).isoformat(),
-        "last_day": date.fromordinal(topic.last_day).isoformat(),
-        "status": topic.status,
-    }
-    return {"kept": kept, "needs": list(topic.needs)}
+def _kept(topic: Topic) -> KeptTopic:
+    first, last = (date.fromordinal(day).isoformat() for day in (topic.first_day, topic.last_day))
+    centroid = json.dumps(dict(topic.centroid), ensure_ascii=False)
+    return KeptTopic(topic.id, topic.leaf, topic.name, centroid, first, last, topic.status, topic.needs)
 
 
 def _day(text: str) -> int:

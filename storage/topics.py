@@ -5,7 +5,7 @@ A need that is erased leaves its topic; a topic's kept terms were each used by s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select
@@ -33,15 +33,16 @@ class TopicNeed:
 
 @dataclass(frozen=True, slots=True)
 class KeptTopic:
-    """A topic as it is kept. `centroid`: JSON; days are ISO dates."""
+    """A topic as it is kept. `centroid`: JSON; days are ISO dates; `needs`: ids of those that belong to it."""
 
-    topic_id: int
+    id: int
     leaf: str
     name: str
     centroid: str
     first_day: str
     last_day: str
     status: str
+    needs: Sequence[int] = ()
 
 
 def filed_needs(tx: Connection) -> list[TopicNeed]:
@@ -65,20 +66,19 @@ def filed_needs(tx: Connection) -> list[TopicNeed]:
 
 
 def known(tx: Connection) -> list[KeptTopic]:
-    """All topics, dormant ones too."""
+    """All topics, dormant ones too, without their needs."""
     return [KeptTopic(*row) for row in tx.execute(select(*TOPIC.columns).order_by(TOPIC.c.id))]
 
 
-def keep(tx: Connection, topics: Sequence[KeptTopic], needs: Mapping[int, Iterable[int]]) -> None:
+def keep(tx: Connection, topics: Sequence[KeptTopic]) -> None:
     """Writes the topics and who belongs to them, in place of what was kept. Needs erased meanwhile are left out."""
     for topic in topics:
-        row = {"id": topic.topic_id, "leaf": topic.leaf, "name": topic.name, "centroid": topic.centroid}
-        row |= {"first_day": topic.first_day, "last_day": topic.last_day, "status": topic.status}
+        row = {column.name: getattr(topic, column.name) for column in TOPIC.columns}
         statement = upsert(TOPIC, tx.dialect.name).values(**row)
         others = {name: statement.excluded[name] for name in row if name != "id"}
         tx.execute(statement.on_conflict_do_update(index_elements=["id"], set_=others))
     tx.execute(delete(MEMBER))
-    topic_of = {need: topic for topic, found in needs.items() for need in found}
+    topic_of = {need: topic.id for topic in topics for need in topic.needs}
     ids = sorted(topic_of)
     for start in range(0, len(ids), AT_ONCE):
         there = tx.scalars(select(t.Need.id).where(t.Need.id.in_(ids[start : start + AT_ONCE]))).all()

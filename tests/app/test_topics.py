@@ -103,7 +103,7 @@ def test_topics__wrong_options__are_told(
 def _kept(settings: Settings) -> list[tuple[int, str]]:
     reading = wiring.open_reading(settings)
     with reading.transaction() as tx:
-        found = [(topic.topic_id, topic.name) for topic in rows.known(tx)]
+        found = [(topic.id, topic.name) for topic in rows.known(tx)]
     reading.close()
     return found
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from sqlalchemy import func, select
 
@@ -58,17 +60,17 @@ def test_neighbours__only_live_needs_of_the_same_place_facility_and_half_year(se
         assert [found.need_id for found in links.neighbours(tx, case, 180 * DAY_MS, 10)] == [near]
 
 
-def a_topic(number: int, name: str, status: str = "active") -> KeptTopic:
-    return KeptTopic(number, "car_parking", name, '{"车位": 1.0}', "2027-01-01", "2027-01-15", status)
+def a_topic(number: int, name: str, status: str = "active", needs: Sequence[int] = ()) -> KeptTopic:
+    return KeptTopic(number, "car_parking", name, '{"车位": 1.0}', "2027-01-01", "2027-01-15", status, needs)
 
 
 def test_topics__kept_twice__the_second_stands_and_erased_needs_leave(service: Service) -> None:
     a, b = a_need(service, "没有车位", "u1"), a_need(service, "没有车位", "u2")
     with service.database.transaction() as tx:
         assert {need.need_id for need in filed_needs(tx)} == {a, b}
-        keep(tx, [a_topic(1, "车位"), a_topic(2, "停车楼")], {1: [a, b], 2: []})
-        keep(tx, [a_topic(1, "车位"), a_topic(2, "停车楼", "dormant")], {1: [a, b, 99], 2: []})
-        assert [(topic.topic_id, topic.status) for topic in known(tx)] == [(1, "active"), (2, "dormant")]
+        keep(tx, [a_topic(1, "车位", needs=[a, b]), a_topic(2, "停车楼")])
+        keep(tx, [a_topic(1, "车位", needs=[a, b, 99]), a_topic(2, "停车楼", "dormant")])
+        assert [(topic.id, topic.status) for topic in known(tx)] == [(1, "active"), (2, "dormant")]
         assert set(tx.scalars(select(TopicNeed.need_id))) == {a, b}
     send(service, an_inbound(command="forget", user="u2"))
     send(service, an_inbound(button="forget:yes", user="u2"))
