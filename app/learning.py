@@ -18,8 +18,9 @@ from domain.errors import ConfigError, NotFound
 from domain.judgement import Judgement
 from domain.texts import Texts
 from nlp import champion, corpus, versions
-from nlp.challenge import TESTSET, Outcome, challenge, promote
+from nlp.challenge import Outcome, challenge, promote
 from nlp.compare import Compared, Difference
+from nlp.evaluate import CHAT
 from nlp.reader import FORMAT, Reader, model_version
 from storage import labels, models
 from storage.database import Connection
@@ -27,9 +28,7 @@ from storage.database import Connection
 ROLLED_BACK = "rolled_back"
 
 
-def train(
-    settings: Settings, texts: Texts, dry_run: bool, folder: Path = corpus.FOLDER, testset: Path = TESTSET
-) -> None:
+def train(settings: Settings, texts: Texts, dry_run: bool, folder: Path = corpus.FOLDER, testset: Path = CHAT) -> None:
     """Prepares the model that reads; with judgements from the site, holds a challenger against it.
 
     Raises:

@@ -16,10 +16,9 @@ from domain.judgement import Judgement
 from nlp import champion, corpus, site, versions
 from nlp.compare import ENOUGH_LABELS, Compared, Verdict, compare, decide, truth_of
 from nlp.corpus import Sample
+from nlp.evaluate import CHAT
 from nlp.model import Model, save
 from nlp.reader import FORMAT, Reader, corpus_model, model_version
-
-TESTSET = Path(__file__).with_name("testset") / "chat.tsv"  #: frozen, in the corpus's format; never learnt from
 
 
 class Outcome(NamedTuple):
@@ -38,7 +37,7 @@ def challenge(
     judgements: Sequence[Judgement],
     data_dir: Path,
     folder: Path = corpus.FOLDER,
-    testset: Path = TESTSET,
+    testset: Path = CHAT,
     rolled_back: frozenset[str] = frozenset(),
 ) -> Outcome:
     """Trains a challenger of these judgements and compares it with the champion. Stores nothing but the corpus's model.

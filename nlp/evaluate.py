@@ -23,8 +23,8 @@ from domain.reading import Mention, Reading
 from nlp import corpus
 from nlp.reader import NONE, Reader
 
-TESTSET = Path(__file__).with_name("testset")
-CHAT = TESTSET / "chat.tsv"  #: the project's frozen test set; training never sees it
+TESTSETS = Path(__file__).with_name("testset")  #: frozen; never learnt from
+CHAT = TESTSETS / "chat.tsv"  #: in the corpus's format
 BINS = 10
 RESAMPLES = 2_000
 SEED = 20

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from nlp.evaluate import TESTSET, Figure
+from nlp.evaluate import TESTSETS, Figure
 from nlp.mask import find
 
-PERSONAL = TESTSET / "personal.txt"
+PERSONAL = TESTSETS / "personal.txt"
 MARK = re.compile(r"\{([a-z]+)\|([^{}]+)\}")
 NUMBERS = frozenset("phone id card plate mail account".split())  #: the others are names and rooms
 
