@@ -59,7 +59,7 @@ def _column(model: Model, leaf: str | None, intent: str | None) -> Array:
 
 def _placed(text: str, cut: Cut) -> Iterator[tuple[int, int, str]]:
     """Every feature of a normalised text with the characters it came from."""
-    hits = list(lexicon.own().find(text))
+    hits = lexicon.own().find(text)
     kinds = dict.fromkeys(features.classes(hits))
     ends = {hit.start: hit.end for hit in hits}
     for place, kind in kinds:

@@ -36,7 +36,7 @@ def features(
         text: normalised.
         spans: its clauses (`nlp.clauses.split`).
     """
-    found = classes(list(lexicon.find(text)))
+    found = classes(lexicon.find(text))
     is_letter = rules.is_letter(text)
     each = []
     for start, end in spans:

@@ -6,7 +6,7 @@ project's own, see `lexicon.tsv`. The home of the Aho-Corasick automaton.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,11 +39,13 @@ class Lexicon:
             self._automaton.add_word(word, (len(word), tuple(kinds)))
         self._automaton.make_automaton()
 
-    def find(self, text: str) -> Iterator[Hit]:
-        """Every word in a normalised text; of words that end together the longest."""
-        for last, (length, kinds) in self._automaton.iter(text):
-            for kind in kinds:
-                yield Hit(last + 1 - length, last + 1, kind)
+    def find(self, text: str) -> list[Hit]:
+        """Every word in a normalised text, each class of it."""
+        return [
+            Hit(last + 1 - length, last + 1, kind)
+            for last, (length, kinds) in self._automaton.iter(text)
+            for kind in kinds
+        ]
 
 
 def read_words(path: Path = FILE) -> list[tuple[str, str]]:

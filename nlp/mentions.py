@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nlp.model import Array
 
 MAX_MENTIONS = 3
-FAR = 40.0  #: log-odds beyond which nothing is more or less sure
+FAR = np.float32(40)  #: log-odds beyond which nothing is more or less sure
 #: How much the whole message counts beside a clause of it.
 CONTEXT = 0.5
 NEARBY = 0.2  #: the same when it is asked where a facility stands
@@ -51,20 +51,22 @@ class Scores(NamedTuple):
         cls, decided: Array, own: NDArray[np.int64], counts: NDArray[np.int64], slope: float, shift: float
     ) -> Scores:
         """From decision values (rows, facilities); `own`: the rows of the messages, `counts`: their clauses."""
-        each: NDArray[np.int64] = np.repeat(np.arange(len(own)), counts + 1)
-        context = np.where(counts > 1, np.float32(CONTEXT), np.float32(1))[each][:, None]
-        about = decided + context * (decided[own][each] - decided)
+        messages = own.repeat(counts + 1)
+        context = np.where(counts > 1, np.float32(CONTEXT), np.float32(1)).repeat(counts + 1)[:, None]
+        about = decided + context * (decided[messages] - decided)
         return cls(chance(about, slope, shift), decided, slope, shift)
 
-    def alone(self, rows: Sequence[int], own: int) -> Array:
+    def alone(self, rows: Sequence[int], own: int, leaves: Sequence[int] | slice = slice(None)) -> Array:
         """Probabilities of some clauses with less of the context of their message `own`: where a facility stands."""
-        decided = self.decided[rows]
-        return chance(decided + np.float32(NEARBY) * (self.decided[own] - decided), self.slope, self.shift)
+        clauses = self.decided[rows][:, leaves]
+        message = self.decided[own][leaves]
+        return chance(clauses + np.float32(NEARBY) * (message - clauses), self.slope, self.shift)
 
 
 def chance(decided: Array, slope: float, shift: float) -> Array:
     """Decision values as probabilities, each by itself."""
-    p: Array = (1 / (1 + np.exp(-np.clip(slope * decided + shift, -FAR, FAR)))).astype(np.float32, copy=False)
+    odds = np.minimum(np.maximum(decided * np.float32(slope) + np.float32(shift), -FAR), FAR)
+    p: Array = 1 / (1 + np.exp(-odds))
     return p
 
 
@@ -101,18 +103,19 @@ def stretches(
     chosen = [leaf for leaf in ranked.tolist() if strength[leaf] >= least]
     if len(rows) == 1:
         return [Stretch(float(strength[leaf]), leaf, rows[0], rows[0]) for leaf in chosen]
-    alone = scores.alone(rows, own)
-    return [_place(leaf, float(strength[leaf]), rows, chosen, alone) for leaf in chosen]
+    alone = scores.alone(rows, own, chosen).T.tolist()
+    return [_place(leaf, float(strength[leaf]), rows, alone, at) for at, leaf in enumerate(chosen)]
 
 
-def _place(leaf: int, p: float, rows: Sequence[int], chosen: Sequence[int], alone: Array) -> Stretch:
-    """The run of clauses that speaks of one of the chosen facilities most."""
-    column = alone[:, leaf]
-    others = alone[:, [one for one in chosen if one != leaf]].max(axis=1) if len(chosen) > 1 else None
-    speaks = column >= LOCAL * float(column.max())
-    if others is not None:
-        speaks &= column >= others
-    best = int(np.argmax(np.where(speaks, column, column - 1)))
+def _place(leaf: int, p: float, rows: Sequence[int], alone: Sequence[Sequence[float]], at: int) -> Stretch:
+    """The run of clauses that speaks most of one of the chosen facilities, that `at` this place.
+
+    `alone`: how probable each chosen facility is in each of these rows.
+    """
+    own = alone[at]
+    least = LOCAL * max(own)
+    speaks = [p >= least and p >= max(others) for p, others in zip(own, zip(*alone, strict=True), strict=True)]
+    best = max(range(len(rows)), key=lambda place: own[place] if speaks[place] else own[place] - 1)
     first = last = best
     while first > 0 and speaks[first - 1] and rows[first - 1] == rows[first] - 1:
         first -= 1

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
+EMPTY = [0]  #: the row of a text without any known feature
 MANIFEST, WORDS, ARRAYS = "manifest.json", "words.json", "weights.npy"
 
 
@@ -62,18 +63,15 @@ class Model:
         return {"leaf": slice(0, first), "intent": slice(first, second), "nature": slice(second, -1)}[name]
 
     def ids(self, found: Iterable[str]) -> list[int]:
-        """The known ones of some features, as row numbers; row 0 is nothing's."""
+        """The known ones of some features, as row numbers; row 0 is nothing's, and weighs nothing."""
         return list(filter(None, map(self.vocabulary.get, found)))
 
     def sums(self, rows: list[list[int]]) -> Array:
         """Unscaled scores: (len(rows), n_columns + 1); of texts put together, the sum of their rows."""
-        lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-        flat = np.fromiter(chain.from_iterable(rows), np.int64, int(lengths.sum()))
-        total: Array = np.zeros((len(rows), self.weights.shape[1]), np.float32)
-        filled = np.flatnonzero(lengths)
-        if len(filled):
-            starts = (np.cumsum(lengths) - lengths)[filled]
-            total[filled] = np.add.reduceat(self.weights[flat], starts, axis=0)
+        filled = [row or EMPTY for row in rows]
+        starts = [0, *accumulate(map(len, filled))]
+        flat = np.fromiter(chain.from_iterable(filled), np.int64, starts.pop())
+        total: Array = np.add.reduceat(self.weights.take(flat, axis=0), starts, axis=0)
         return total
 
     def decide(self, sums: Array) -> Array:

@@ -76,7 +76,8 @@ class _Scores(NamedTuple):
     leaves: mentions.Scores
     natures: Array  #: decision values
     nature: list[int]  #: the likeliest
-    intents: list[list[float]]  #: probabilities, one row a message
+    intents: list[list[float]]  #: probabilities that there is no danger and it is this, one row a message
+    danger: list[float]  #: probabilities of danger
 
 
 class Reader:
@@ -89,8 +90,9 @@ class Reader:
         self._lexicon = lexicon.own()
         self._leaf, self._intent, self._nature = map(model.head, ("leaf", "intent", "nature"))
         self._danger = model.intents.index("emergency")
-        self._none = {index for index, intent in enumerate(model.intents) if intent in CARRIES_NONE - {"unclear"}}
-        self._one = {index for index, intent in enumerate(model.intents) if intent in CARRIES_ONE}
+        self._usual = np.array([float(intent != "emergency") for intent in model.intents], np.float32)
+        self._none = np.array([BARE * (intent in CARRIES_NONE - {"unclear"}) for intent in model.intents], np.float32)
+        self._one = np.array([NEEDY * (intent in CARRIES_ONE) for intent in model.intents], np.float32)
         self._bare = [index for index, intent in enumerate(model.intents) if intent in CAN_BE_BARE]
         self._maps = {
             (head, formal, first): belief(model.settings, head, formal, first)
@@ -131,7 +133,9 @@ class Reader:
         rows: list[list[int]] = []
         parsed = [self._parse(text, rows) for text in texts]
         scores = self._score(rows, parsed)
-        return [self._reading(*one, scores) for one in zip(texts, parsed, scores.intents, strict=True)]
+        return [
+            self._reading(*one, scores) for one in zip(texts, parsed, scores.intents, scores.danger, strict=True)
+        ]
 
     def _parse(self, text: str, rows: list[list[int]]) -> _Parsed:
         normal = normalise(text)
@@ -152,22 +156,31 @@ class Reader:
         sums[own] = np.add.reduceat(sums, starts, axis=0)
         decided = self.model.decide(sums)
         natures = decided[:, self._nature]
+        leaves = mentions.Scores.of(
+            decided[:, self._leaf], own, counts, settings["leaf_slope"], settings["leaf_shift"]
+        )
+        intents = softmax(decided[own, self._intent] * np.float32(settings["intent_temperature"]))
         return _Scores(
-            leaves=mentions.Scores.of(
-                decided[:, self._leaf], own, counts, settings["leaf_slope"], settings["leaf_shift"]
-            ),
+            leaves=leaves,
             natures=natures,
             nature=natures.argmax(axis=1).tolist(),
-            intents=softmax(decided[own, self._intent] * settings["intent_temperature"]).tolist(),
+            intents=self._weighed(intents, leaves.about[own].max(axis=1)).tolist(),
+            danger=intents[:, self._danger].tolist(),
         )
 
-    def _reading(self, text: str, message: _Parsed, chances: list[float], scores: _Scores) -> Reading:
+    def _weighed(self, intents: Array, about: Array) -> Array:
+        """The probabilities of the intents, no danger among them, weighed with that of any facility."""
+        p = np.minimum(np.maximum(about, DOUBT), 1 - DOUBT)[:, None]
+        weighed = intents * self._usual * (1 - p) ** self._none * p**self._one
+        shares: Array = weighed / weighed.sum(axis=1, keepdims=True)
+        return shares
+
+    def _reading(self, text: str, message: _Parsed, chances: list[float], danger: float, scores: _Scores) -> Reading:
         known = message.normal.text
         masked = mask.mask(text, known if message.normal.origin is None else None)
-        kind = self._danger_in(known, chances[self._danger])
+        kind = self._danger_in(known, danger)
         if kind is not None:
             return Reading("emergency", 1.0, (), kind, masked, self.model.version)
-        chances = self._weighed(chances, float(scores.leaves.about[message.first + len(message.spans)].max()))
         p = max(chances)
         intent = self.model.intents[chances.index(p)]
         if not message.spans:
@@ -204,17 +217,6 @@ class Reader:
         return tuple(
             structs.replace(hint, start=start, end=end) for hint, (start, end) in zip(found, spans, strict=True)
         )
-
-    def _weighed(self, chances: list[float], p: float) -> list[float]:
-        """The probabilities of the intents, no danger among them, weighed with that of any facility."""
-        p = min(max(p, DOUBT), 1 - DOUBT)
-        none, one = (1 - p) ** BARE, p**NEEDY
-        weighed = [
-            chance * (0 if index == self._danger else none if index in self._none else one if index in self._one else 1)
-            for index, chance in enumerate(chances)
-        ]
-        total = sum(weighed)
-        return [chance / total for chance in weighed]
 
     def _danger_in(self, known: str, p: float) -> str | None:
         """The kind of danger that a rule finds and the model does not rule out, or that the model alone sees."""
@@ -272,8 +274,7 @@ class Reader:
 
     def _others(self, chances: Array, leaf: int) -> tuple[str, ...]:
         """The next best facilities, best first."""
-        best = np.argpartition(-chances, OTHERS + 1)[: OTHERS + 1]
-        ranked = best[np.argsort(-chances[best])].tolist()
+        ranked = np.argsort(-chances)[: OTHERS + 1].tolist()
         return tuple(self.model.leaves[one] for one in ranked if one != leaf)[:OTHERS]
 
     def _nature_of(self, scores: _Scores, words: str, first: int, last: int) -> str:

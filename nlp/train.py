@@ -265,7 +265,7 @@ def _vocabulary(messages: Sequence[Row]) -> tuple[dict[str, int], Array]:
 
 
 def _weight(feature: str) -> float:
-    return SIGN_WEIGHT if feature[:1] in SIGN_MARKS else 1.0
+    return 0.0 if not feature else SIGN_WEIGHT if feature[0] in SIGN_MARKS else 1.0
 
 
 def _least(feature: str) -> int:
