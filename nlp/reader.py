@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 from collections.abc import Sequence
@@ -12,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import structs
 
-from domain.catalogue.loader import FOLDER as CATALOGUE
 from domain.reading import Mention, PlaceHint, Reading
 from nlp import (
     champion,
@@ -133,9 +131,7 @@ class Reader:
         rows: list[list[int]] = []
         parsed = [self._parse(text, rows) for text in texts]
         scores = self._score(rows, parsed)
-        return [
-            self._reading(*one, scores) for one in zip(texts, parsed, scores.intents, scores.danger, strict=True)
-        ]
+        return [self._reading(*one, scores) for one in zip(texts, parsed, scores.intents, scores.danger, strict=True)]
 
     def _parse(self, text: str, rows: list[list[int]]) -> _Parsed:
         normal = normalise(text)
@@ -156,9 +152,7 @@ class Reader:
         sums[own] = np.add.reduceat(sums, starts, axis=0)
         decided = self.model.decide(sums)
         natures = decided[:, self._nature]
-        leaves = mentions.Scores.of(
-            decided[:, self._leaf], own, counts, settings["leaf_slope"], settings["leaf_shift"]
-        )
+        leaves = mentions.Scores.of(decided[:, self._leaf], own, counts, settings["leaf_slope"], settings["leaf_shift"])
         intents = softmax(decided[own, self._intent] * np.float32(settings["intent_temperature"]))
         return _Scores(
             leaves=leaves,
@@ -326,20 +320,7 @@ def is_stored(data_dir: Path) -> bool:
 
 def model_version(folder: Path = corpus.FOLDER) -> str:
     """What the model depends on, as a hash: sentences, words, the catalogue's examples, and the code that learns."""
-    here = Path(__file__).parent
-    reading = "normalise clauses tokenize lexicon features model mentions reader rules emergency"
-    learning = "corpus augment train crossfit"
-    code = [here / f"{name}.py" for name in f"{reading} {learning}".split()]
-    data = [
-        tokenize.DICTIONARY,
-        lexicon.FILE,
-        CATALOGUE / "intents.yaml",
-        *sorted((CATALOGUE / "facilities").glob("*.yaml")),
-    ]
-    digest = hashlib.sha256(f"format {FORMAT}".encode())
-    for path in (*code, *data, *corpus.files(folder)):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:16]
+    return versions.model_version(FORMAT, folder)
 
 
 def _train(folder: Path, version: str) -> Model:

@@ -12,7 +12,10 @@ from nlp import corpus, lexicon, tokenize
 from nlp.model import Model
 
 HERE = Path(__file__).parent
-READING_CODE = ("normalise", "clauses", "tokenize", "lexicon", "features", "model", "mentions", "reader")
+#: The code that stored weights must fit; what else reads; and what learns.
+FITTING = ("normalise", "clauses", "tokenize", "lexicon", "features", "model", "mentions", "reader")
+READING = (*FITTING, "rules", "emergency")
+LEARNING = ("corpus", "augment", "train", "crossfit")
 LENGTH = 16
 
 
@@ -33,9 +36,15 @@ def fits_version(stored_format: int) -> str:
     Sentences and words may have changed since: a model carries its own.
     """
     facilities = sorted(path.stem for path in (CATALOGUE / "facilities").glob("*.yaml"))
-    code = [HERE / f"{name}.py" for name in READING_CODE]
     named = f"format {stored_format} facilities {facilities}".encode()
-    return _hash([named, *_contents([CATALOGUE / "intents.yaml", lexicon.FILE, *code])])
+    return _hash([named, *_contents([CATALOGUE / "intents.yaml", lexicon.FILE, *_code(FITTING)])])
+
+
+def model_version(stored_format: int, folder: Path = corpus.FOLDER) -> str:
+    """What a model of this corpus depends on: sentences, words, the catalogue's examples, and the code that learns."""
+    catalogue = [CATALOGUE / "intents.yaml", *sorted((CATALOGUE / "facilities").glob("*.yaml"))]
+    data = [tokenize.DICTIONARY, lexicon.FILE, *catalogue, *corpus.files(folder)]
+    return _hash([f"format {stored_format}".encode(), *_contents([*_code((*READING, *LEARNING)), *data])])
 
 
 def stamped(model: Model, folder: Path, stored_format: int) -> Model:
@@ -46,6 +55,10 @@ def stamped(model: Model, folder: Path, stored_format: int) -> Model:
         dictionary_version=dictionary_version(),
         fits_version=fits_version(stored_format),
     )
+
+
+def _code(modules: Iterable[str]) -> list[Path]:
+    return [HERE / f"{name}.py" for name in modules]
 
 
 def _contents(paths: Iterable[Path]) -> Iterable[bytes]:
