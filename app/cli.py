@@ -180,6 +180,7 @@ def evaluate(
     file: Annotated[
         Path | None, typer.Argument(help="Labelled JSON lines {text, intent, leaves}; else the project's own tests.")
     ] = None,
+    titles: Annotated[bool, typer.Option(help="Read a line's title as the first line of its message.")] = True,
 ) -> None:
     """Measure the reader on labelled messages, with 95 % intervals."""
     from nlp import evaluate, evaluate_mask, similar_fit
@@ -188,7 +189,7 @@ def evaluate(
     reader = Reader.open(own_settings().data_dir)
     if file is not None:
         with _source(file) as source:
-            measured = evaluate.evaluate_file(reader, source, _tell_fault)
+            measured = evaluate.evaluate_file(reader, source, _tell_fault, titles)
         print(evaluate.render(measured))
         if measured.faults:
             raise typer.Exit(SKIPPED)

@@ -99,12 +99,12 @@ class Evaluation(msgspec.Struct, frozen=True):
 
 
 def evaluate_file(
-    reader: Reader, source: TextIO, on_fault: OnFault | None = None, with_title: bool = False
+    reader: Reader, source: TextIO, on_fault: OnFault | None = None, with_titles: bool = True
 ) -> Evaluation:
     """Measures the reader on JSON lines with text, intent, leaves (or needs) and perhaps a title.
 
-    Broken lines and those with unknown labels are reported with number and fault, skipped and counted. `with_title`
-    reads title and text together.
+    Broken lines and those with unknown labels are reported with number and fault, skipped and counted. A title is read
+    as the first line of its message, unless they are to be read `with_titles` left out.
 
     Raises:
         InputError("evaluate.empty"): no line is left to measure.
@@ -120,7 +120,7 @@ def evaluate_file(
     rows = list(good_lines(source, _labelled, tell))
     if not rows:
         raise InputError("evaluate.empty", file=getattr(source, "name", "-"), example=EXAMPLE)
-    texts = [f"{row.title}\n{row.text}" if with_title and row.title else row.text for row in rows]
+    texts = [f"{row.title}\n{row.text}" if with_titles and row.title else row.text for row in rows]
     return evaluate(rows, reader.read_many(texts), faults)
 
 

@@ -49,6 +49,15 @@ def test_evaluate_file__labels_and_disagreements__scores_what_is_agreed(reader: 
     assert "objection read as thanks: 1" in render(result)
 
 
+def test_evaluate_file__title__is_the_first_line_unless_left_out(reader: Reader) -> None:
+    row = {"title": "请求增设公共厕所", "text": "我们这里人多。", "intent": "need_report", "leaves": ["public_toilet"]}
+    read, unread = (
+        evaluate_file(reader, io.StringIO(json.dumps(row)), with_titles=titles).figures["first_leaf"].right
+        for titles in (True, False)
+    )
+    assert (read, unread) == (1, 0)
+
+
 @pytest.mark.parametrize(
     ("row", "code", "named", "near"),
     [
