@@ -22,6 +22,7 @@ from bot.conversation.say import say, say_notice, say_welcome
 from bot.conversation.state import AskCommunity, AskConsent, Dialogue, Filed, Fresh, Idle, InSurvey, Pending
 from domain.messages import Button
 from domain.reading import CONFIDENT, Reading
+from surveys import flow
 
 Step = tuple[Dialogue, tuple[Effect, ...]]
 
@@ -63,8 +64,8 @@ def _chosen(dialogue: Dialogue, text: str) -> str | None:
     typed = text.strip(LOOSE)
     if not typed or len(typed) > 40:
         return None
-    number = NUMBERS.get(typed) or (int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 4 else 0)
-    if 1 <= number <= len(dialogue.choices):
+    number = flow.number_of(typed)
+    if number is not None and 1 <= number <= len(dialogue.choices):
         return dialogue.choices[number - 1].payload
     same = [button for button in dialogue.choices if typed == button.label]
     # "不对" is enough for "不对，改一下", if no other button begins so
@@ -72,14 +73,6 @@ def _chosen(dialogue: Dialogue, text: str) -> str | None:
     found = same or begun
     return found[0].payload if len(found) == 1 else None
 
-
-NUMBERS = {
-    numeral: value
-    for value, numerals in enumerate(
-        ("一 ① 1 第一个", "二 ② 2 第二个", "三 ③ 3 第三个", "四 ④ 4 第四个", "五 ⑤ 5 第五个", "六 ⑥ 6 第六个"), 1
-    )
-    for numeral in numerals.split()
-}
 
 #: What people type instead of a command.
 WORDS = {
@@ -312,7 +305,8 @@ def _said(dialogue: Dialogue, event: Said, context: Context) -> Step:
         return survey.said(dialogue, stage, event, context)
     if isinstance(stage, AskCommunity) or context.community is None:
         return _where(dialogue, event, context)
-    if event.text.strip(LOOSE) in NUMBERS or event.text.strip(LOOSE).isdecimal():
+    typed = event.text.strip(LOOSE)
+    if typed.isdecimal() or flow.number_of(typed) is not None:
         return dialogue, (say(context, "number.nothing", choices=dialogue.choices),)
     reading = event.reading
     corrected = correct(dialogue, reading.correction, context) if reading.correction else None

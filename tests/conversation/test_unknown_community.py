@@ -104,3 +104,8 @@ def test_said__after_cancel__nothing_is_asked_until_something_is_to_be_filed(ser
 def test_said__data_rights__choices_work_by_number(service: Service) -> None:
     assert "go:mine" in buttons(say(service, "隐私怎么保护")).values()
     assert told(say(service, "1")) == service.world.texts("mine.none")
+
+
+def test_said__number_beyond_six_in_words__chooses(service: Service) -> None:
+    say(service, "换小区")
+    assert told(say(service, "十一")) == service.world.texts("community.set", name="凤仪城社区")
