@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable
 
 from app.settings import Settings, load_settings
-from app.wiring import build_world, open_reading, open_vault
-from domain.catalogue import load_city
+from app.wiring import gazetteer, open_reading, open_vault
+from domain.catalogue import load_catalogue, load_city
 from domain.errors import AppError
 from domain.texts import Texts
-from nlp.places import GAZETTEER, read_gazetteer
+from nlp.places import GAZETTEER
 from storage import meta
 from storage.recount import differences
+from surveys.definition import load_surveys
 
 CJK_FONT = "Noto Sans CJK SC:lang=zh-cn"
 EARLIEST = 1_760_000_000  #: October 2025: a clock before it is wrong
@@ -71,15 +72,16 @@ def _fonts(texts: Texts) -> str:
 
 
 def _catalogue(settings: Settings, texts: Texts) -> str:
-    world = build_world(settings)
-    norms = [norm for standard in world.catalogue.standards.values() for norm in standard.norms]
+    catalogue, city = load_catalogue(), load_city(settings.city)
+    load_surveys()
+    norms = [norm for standard in catalogue.standards.values() for norm in standard.norms]
     return texts(
         "doctor.catalogue_ok",
-        city=world.city.name[texts.language],
-        facilities=len(world.catalogue.facilities),
+        city=city.name[texts.language],
+        facilities=len(catalogue.facilities),
         norms=len(norms),
         verified=sum(norm.verified for norm in norms),
-        communities=len(world.city.tree.all_communities),
+        communities=len(city.tree.all_communities),
     )
 
 
@@ -87,7 +89,7 @@ def _places(settings: Settings, texts: Texts) -> str:
     file = settings.data_dir / GAZETTEER
     if not file.is_file():
         return texts("doctor.places_none", file=file)
-    return texts("doctor.places_ok", count=len(read_gazetteer(file, load_city(settings.city).tree)))
+    return texts("doctor.places_ok", count=len(gazetteer(settings)))
 
 
 def _database(settings: Settings) -> str:

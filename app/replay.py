@@ -79,11 +79,11 @@ def parse_line(raw: bytes, world: World) -> tuple[Line, int]:
         raise InputError("replay.channel", channel=line.channel[:40], known=", ".join(CHANNELS))
     tree = world.city.tree
     if line.community not in tree or tree[line.community].kind != "community":
-        found = world.match_community(line.community)
-        if len(found) != 1:
+        found = world.match_community(line.community).sure
+        if found is None:
             known = ", ".join(area.code for area in tree.all_communities)
             raise InputError("replay.community", community=line.community[:40], known=known)
-        line = msgspec.structs.replace(line, community=found[0])
+        line = msgspec.structs.replace(line, community=found)
     if at.tzinfo is None:
         at = at.replace(tzinfo=ZoneInfo(world.city.timezone))
     return line, int(at.timestamp() * 1000)

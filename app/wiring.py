@@ -18,7 +18,7 @@ from bot.service import Service
 from domain.catalogue import load_catalogue, load_city
 from domain.errors import ConfigError
 from domain.texts import Texts, load_texts
-from nlp.places import GAZETTEER, Places, read_gazetteer, tree_entries
+from nlp.places import GAZETTEER, Entry, Places, read_gazetteer, tree_entries
 from nlp.reader import Reader, is_stored
 from storage import areas, meta, models
 from storage.database import Database, is_outage
@@ -49,14 +49,18 @@ class App:
 
 
 def build_world(settings: Settings) -> World:
-    """What the conversation knows about the city; reads data files only."""
+    """What the conversation knows about the city; reads data files only.
+
+    Raises:
+        ConfigError("gazetteer"): some of its lines are broken.
+    """
     city = load_city(settings.city)
     return World(
         catalogue=load_catalogue(),
         city=city,
         texts=load_texts(settings.language),
         surveys=load_surveys(),
-        match_community=community_matcher(city.tree),
+        match_community=community_matcher(city.tree, gazetteer(settings)),
         contacts=settings.contacts,
         operator=settings.operator,
         kept_days=settings.raw_text_days,
@@ -131,8 +135,16 @@ def places(settings: Settings) -> Places:
     Raises:
         ConfigError("gazetteer"): some of its lines are broken.
     """
-    tree = load_city(settings.city).tree
-    return Places(tree_entries(tree) + read_gazetteer(settings.data_dir / GAZETTEER, tree))
+    return Places(tree_entries(load_city(settings.city).tree) + gazetteer(settings))
+
+
+def gazetteer(settings: Settings) -> list[Entry]:
+    """The operator's own names of places.
+
+    Raises:
+        ConfigError("gazetteer"): some of its lines are broken.
+    """
+    return read_gazetteer(settings.data_dir / GAZETTEER, load_city(settings.city).tree)
 
 
 def build(settings: Settings, purpose: str, *, demo: bool = False) -> App:

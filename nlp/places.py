@@ -6,7 +6,7 @@ Hints, not decisions: a resident's own community is what they chose. Door number
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -133,22 +133,31 @@ class Places:
 
     def find(self, text: str) -> list[PlaceHint]:
         """The places a normalised text names, in its order; a longer name hides what lies inside it."""
-        found: list[PlaceHint] = []
+        formed = [
+            PlaceHint(kind, match[1], match.start(1), match.end(1))
+            for kind, form in FORMS
+            for match in form.finditer(text)
+            if not COMMON.match(match[1])
+        ]
+        return _apart([*self._known(text), *formed])[:MAX_HINTS]
+
+    def named(self, text: str) -> list[PlaceHint]:
+        """Only the known names in a normalised text; a longer one hides what lies inside it."""
+        return _apart(list(self._known(text)))
+
+    def _known(self, text: str) -> Iterator[PlaceHint]:
         if self._entries:
             for last, entry in self._names.iter(text):
                 start = last + 1 - len(entry.name)
-                found.append(PlaceHint(entry.kind, text[start : last + 1], start, last + 1, entry.area))
-        for kind, form in FORMS:
-            found += [
-                PlaceHint(kind, match[1], match.start(1), match.end(1))
-                for match in form.finditer(text)
-                if not COMMON.match(match[1])
-            ]
-        if len(found) > 1:
-            found.sort(key=lambda hint: (hint.start - hint.end, hint.area is None))
-            kept: list[PlaceHint] = []
-            for hint in found:
-                if not any(hint.start < other.end and other.start < hint.end for other in kept):
-                    kept.append(hint)
-            found = sorted(kept, key=lambda hint: hint.start)
-        return found[:MAX_HINTS]
+                yield PlaceHint(entry.kind, text[start : last + 1], start, last + 1, entry.area)
+
+
+def _apart(hints: list[PlaceHint]) -> list[PlaceHint]:
+    """The longest of those that overlap, in the order of the text."""
+    if len(hints) < 2:
+        return hints
+    kept: list[PlaceHint] = []
+    for hint in sorted(hints, key=lambda hint: (hint.start - hint.end, hint.area is None)):
+        if not any(hint.start < other.end and other.start < hint.end for other in kept):
+            kept.append(hint)
+    return sorted(kept, key=lambda hint: hint.start)

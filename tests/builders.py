@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from bot.conversation.context import World
+from bot.places import community_matcher
 from bot.service import ALL, Handled, Received, Service
-from domain.catalogue import City, load_catalogue, load_city
+from domain.catalogue import load_catalogue, load_city
 from domain.messages import Inbound
 from domain.reading import Mention, Reading
 from domain.texts import load_texts
@@ -90,14 +91,10 @@ def a_world(language: str = "zh") -> World:
         city,
         load_texts(language),
         surveys,
-        lambda typed: _match(city, typed),
+        community_matcher(city.tree),
         {},
         "德州市补齐试点工作组",
     )
-
-
-def _match(city: City, typed: str) -> tuple[str, ...]:
-    return tuple(area.code for area in city.tree.all_communities if area.name in typed or typed.strip() == area.code)
 
 
 def an_inbound(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,6 +17,13 @@ CONSENT_VERSION = "2026-11"
 def no_words(_text: str, _leaf: str) -> Sequence[str]:
     """Where no reader is at hand to say why."""
     return ()
+
+
+class Meant(NamedTuple):
+    """The community a text names: `sure` to be taken, or those `possible` to be asked about, likeliest first."""
+
+    sure: str | None = None
+    possible: tuple[str, ...] = ()
 
 
 class OwnNeed(msgspec.Struct, frozen=True, gc=False):
@@ -39,7 +47,7 @@ class World(msgspec.Struct, frozen=True):
     city: City
     texts: Texts
     surveys: Mapping[str, Survey]
-    match_community: Callable[[str], tuple[str, ...]]  #: typed name -> codes, best first
+    match_community: Callable[[str], Meant]  #: what was typed -> the community it names
     contacts: Mapping[str, str]  #: confirmed local numbers; absent ones are never shown
     operator: str  #: who is responsible, for the notice
     kept_days: int = 180  #: how long original words are kept, for the notice

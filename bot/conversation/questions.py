@@ -13,7 +13,14 @@ from domain.messages import Button
 from surveys import flow
 from surveys.definition import Option, Question, Survey
 
-HERE = tuple("对 是 是的 没错 这儿 这里 就这儿 就这里 就是这儿 我就住这儿 没变 还是这儿 yes here".split())
+#: What people type to "do you live in X?", shown or asked.
+HERE = tuple(
+    "对 对的 对对 是 是的 是滴 是啊 就是 没错 嗯 嗯嗯 "
+    "这儿 这里 就这儿 就这里 就是这儿 我就住这儿 没变 还是这儿 yes here".split()
+)
+NOT_HERE = tuple("不 不是 不是的 不对 不是这儿 不是这里 错了 不住这儿 no".split())
+MAX_PLACES = 20
+OTHER_PLACE = "@places"  #: shows every community
 GROUP = "@g."  #: before a group's code: opens that group of facilities
 
 
@@ -36,9 +43,10 @@ def ask(
 
     Args:
         lead: a sentence before it, such as why the last text was no answer.
-        places: communities to choose from, where a typed name fits several.
+        places: communities to choose from: what a typed name may mean, or all.
         group: the open group of a facility question.
     """
+    stage = msgspec.structs.replace(stage, guess=places[0] if len(places) == 1 else None)
     survey = context.world.surveys[stage.survey]
     question = survey.question(stage.question)
     buttons = _buttons(stage, question, context, places, group)
@@ -78,11 +86,16 @@ def answer_text(question: Question, value: object, context: Context) -> str:
     return flow.label(question, value, context.world.catalogue, context.world.texts.language)
 
 
+def all_places(context: Context) -> tuple[str, ...]:
+    """Every community that can be shown to choose from."""
+    return tuple(area.code for area in context.world.city.tree.all_communities)[:MAX_PLACES]
+
+
 def place_options(context: Context, codes: tuple[str, ...] = ()) -> tuple[Option, ...]:
-    """The communities to choose from: those given, or where the resident is known to live."""
+    """The communities to choose from: those given, or where the resident is known to live, or all."""
     tree = context.world.city.tree
-    known = codes or ((context.community,) if context.community else ())
-    also = () if codes else HERE
+    known = codes or ((context.community,) if context.community else all_places(context))
+    also = HERE if len(known) == 1 else ()
     return tuple(Option(code, Name(zh=tree[code].name, en=tree[code].name), also) for code in known)
 
 
@@ -96,7 +109,10 @@ def _buttons(
         return Button(label, f"sv:{stage.campaign_id}:{question.id}:{value}")
 
     if question.kind == "place":
-        found = [button(option.label[language], option.value) for option in place_options(context, places)]
+        shown = place_options(context, places)
+        found = [button(option.label[language], option.value) for option in shown]
+        if len(shown) < len(all_places(context)):
+            found.append(button(texts("community.other"), OTHER_PLACE))
     elif question.kind == "scale":
         found = [button(_point(question, point, context), str(point)) for point in range(1, question.scale_max + 1)]
     elif question.facilities and group:

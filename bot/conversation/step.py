@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.conversation import survey
-from bot.conversation.context import CONSENT_VERSION, Context
+from bot.conversation.context import CONSENT_VERSION, Context, Meant
 from bot.conversation.corrections import correct
 from bot.conversation.effects import Effect, Forget, GiveConsent, KeepMessage, SetCommunity, SetSurveys
 from bot.conversation.events import Commanded, Event, Invited, Pressed, Said, SentUnsupported
@@ -18,6 +18,7 @@ from bot.conversation.needs import (
     reassign,
     withdraw_list,
 )
+from bot.conversation.questions import HERE, NOT_HERE
 from bot.conversation.say import say, say_notice, say_welcome
 from bot.conversation.state import AskCommunity, AskConsent, Dialogue, Filed, Fresh, Idle, InSurvey, Pending
 from domain.messages import Button
@@ -26,6 +27,7 @@ from surveys import flow
 
 Step = tuple[Dialogue, tuple[Effect, ...]]
 
+IN = "in:"  #: before a community's code: "I live there"
 MAX_LISTED = 20
 MAX_PENDING = 4  #: messages kept while the community is not known
 LONGEST_NAME = 12  #: characters; a longer text in which a facility is heard is more than a community's name
@@ -68,9 +70,9 @@ def _chosen(dialogue: Dialogue, text: str) -> str | None:
     if number is not None and 1 <= number <= len(dialogue.choices):
         return dialogue.choices[number - 1].payload
     same = [button for button in dialogue.choices if typed == button.label]
-    # "不对" is enough for "不对，改一下", if no other button begins so
+    # "不对" is enough for "不对，改一下", if no other button begins so; a street is not enough for its community
     begun = [button for button in dialogue.choices if len(typed) > 1 and button.label.startswith(typed)]
-    found = same or begun
+    found = same or [button for button in begun if not button.payload.startswith(IN)]
     return found[0].payload if len(found) == 1 else None
 
 
@@ -243,13 +245,22 @@ def _before_consent(dialogue: Dialogue, event: Event, context: Context) -> Step:
 
 
 def _ask_community(context: Context, pending: tuple[Pending, ...], key: str, codes: tuple[str, ...] = ()) -> Step:
-    tree = context.world.city.tree
+    """Which community? `codes` are guesses to choose from; a single one is asked about by name."""
+    texts, tree = context.world.texts, context.world.city.tree
+    if len(codes) == 1:
+        (guess,) = codes
+        name = _label(context, guess)
+        choices = _buttons(context, ("community.yes", IN + guess), ("community.no", IN + "other"), name=name)
+        key = "community.is_it_kept" if pending else "community.is_it"
+        return Dialogue(AskCommunity(pending, guess), choices), (say(context, key, choices=choices, name=name),)
     areas = [tree[code] for code in codes] or tree.all_communities
-    buttons = tuple(
-        Button(_label(context, area.code) if area.circle_scale == 15 or codes else area.name, f"in:{area.code}")
+    choices = tuple(
+        Button(_label(context, area.code) if area.circle_scale == 15 or codes else area.name, IN + area.code)
         for area in areas[:MAX_LISTED]
     )
-    return Dialogue(AskCommunity(pending), buttons), (say(context, key, choices=buttons),)
+    if codes:
+        choices = (*choices, Button(texts("community.none"), IN + "other"))
+    return Dialogue(AskCommunity(pending), choices), (say(context, key, choices=choices),)
 
 
 def _label(context: Context, code: str) -> str:
@@ -278,6 +289,8 @@ def _pressed(dialogue: Dialogue, payload: str, context: Context) -> Step:
     action, _, rest = payload.partition(":")
     if action == "in" and (community := _deep_link(rest, context)):
         return _in_community(dialogue, community, context)
+    if action == "in" and rest == "other":
+        return _command(dialogue, Commanded("community"), context)
     if action == "forget":
         if rest == "yes":
             return Dialogue(Fresh()), (Forget(), say(context, "forget.done"))
@@ -302,7 +315,11 @@ def _pressed(dialogue: Dialogue, payload: str, context: Context) -> Step:
 def _said(dialogue: Dialogue, event: Said, context: Context) -> Step:
     stage = dialogue.stage
     if isinstance(stage, InSurvey):
-        return survey.said(dialogue, stage, event, context)
+        asked = any(button.payload.startswith(IN) for button in dialogue.choices)
+        meant = context.world.match_community(event.text) if asked and _is_name(event) else Meant()
+        return (
+            _in_community(dialogue, meant.sure, context) if meant.sure else survey.said(dialogue, stage, event, context)
+        )
     if isinstance(stage, AskCommunity) or context.community is None:
         return _where(dialogue, event, context)
     typed = event.text.strip(LOOSE)
@@ -322,25 +339,37 @@ def _said(dialogue: Dialogue, event: Said, context: Context) -> Step:
 def _where(dialogue: Dialogue, event: Said, context: Context) -> Step:
     """A text while the community is unknown: its name; or what is filed as soon as we know; or what needs no place."""
     pending, reading = _pending(dialogue), event.reading
-    found = context.world.match_community(event.text) or _hinted(event, context)
-    says_more = any(mention.p >= CONFIDENT or len(event.text) > LONGEST_NAME for mention in reading.mentions)
-    if len(found) == 1 and not says_more:
-        return _in_community(dialogue, found[0], context)
+    if isinstance(dialogue.stage, AskCommunity) and dialogue.stage.guess:
+        if (typed := event.text.lower().strip(LOOSE)) in HERE:
+            return _in_community(dialogue, dialogue.stage.guess, context)
+        if typed in NOT_HERE:
+            return _ask_community(context, pending, "community.ask")
+    meant = context.world.match_community(event.text)
+    is_name = _is_name(event)
+    if meant.sure and (is_name or not reading.mentions):
+        return _in_community(dialogue, meant.sure, context)
     keep = KeepMessage(event.message_id, event.text, reading, "chat")
-    if is_filed(reading) or len(found) == 1:
+    if is_filed(reading) or meant.sure:
         pending = (*pending, Pending(event.message_id, reading))[-MAX_PENDING:]
-        if len(found) == 1:
-            state, effects = _in_community(Dialogue(AskCommunity(pending)), found[0], context)
+        if meant.sure:
+            state, effects = _in_community(Dialogue(AskCommunity(pending)), meant.sure, context)
         else:
-            state, effects = _ask_community(context, pending, "community.ask_kept", found)
+            state, effects = _ask_community(context, pending, "community.ask_kept", meant.possible)
         return state, (keep, *effects)
-    if not found and _is_no_place(dialogue, reading):
+    if not (meant.possible and is_name) and _is_no_place(dialogue, reading):
         choices, answered = answer(reading, context)
         if not pending:
             return Dialogue(dialogue.stage, choices or dialogue.choices), (keep, answered)
         state, effects = _ask_community(context, pending, "community.ask_kept")
         return state, (keep, answered, *effects)
-    return _ask_community(context, pending, "community.which" if found else "community.not_found", found)
+    return _ask_community(
+        context, pending, "community.which" if meant.possible else "community.not_found", meant.possible
+    )
+
+
+def _is_name(event: Said) -> bool:
+    """Whether a text is short enough for a name, and no facility is clearly heard in it."""
+    return len(event.text) <= LONGEST_NAME and all(mention.p < CONFIDENT for mention in event.reading.mentions)
 
 
 def _is_no_place(dialogue: Dialogue, reading: Reading) -> bool:
@@ -350,15 +379,8 @@ def _is_no_place(dialogue: Dialogue, reading: Reading) -> bool:
     return says_else or not isinstance(dialogue.stage, AskCommunity)
 
 
-def _hinted(event: Said, context: Context) -> tuple[str, ...]:
-    """The communities in which the places that a message names are known to lie."""
-    tree = context.world.city.tree
-    codes = [hint.area for hint in event.reading.places if hint.area is not None and hint.area in tree]
-    return tuple(dict.fromkeys(code for code in codes if tree[code].kind == "community"))
-
-
-def _buttons(context: Context, *pairs: tuple[str, str]) -> tuple[Button, ...]:
-    return tuple(Button(context.world.texts(key), payload) for key, payload in pairs)
+def _buttons(context: Context, *pairs: tuple[str, str], **params: object) -> tuple[Button, ...]:
+    return tuple(Button(context.world.texts(key, **params), payload) for key, payload in pairs)
 
 
 __all__ = ["Filed", "step"]

@@ -1,7 +1,8 @@
 """A survey as part of the dialogue: invitation, questions, answers; a need said in the middle is filed, too.
 
 A button carries "sv:<campaign>:<question>:<value>" (64 bytes at most). Values that begin with "@" are moves:
-`@start`, `@later`, `@off` of an invitation (its question), `@done`, `@skip`, `@groups`, `@g.<group>` of a question.
+`@start`, `@later`, `@off` of an invitation (its question), `@done`, `@skip`, `@places`, `@groups`, `@g.<group>` of
+a question.
 """
 
 from __future__ import annotations
@@ -37,8 +38,6 @@ from surveys import flow
 from surveys.definition import Question
 
 Step = tuple[Dialogue, tuple[Effect, ...]]
-
-MAX_PLACES = 6
 
 
 # invitation
@@ -144,6 +143,8 @@ def _chosen(stage: InSurvey, value: str, context: Context) -> Step:
     if question.kind == "multiple":
         return _toggled(stage, question, value, context)
     if question.kind == "place":
+        if value == questions.OTHER_PLACE:
+            return _all_places(stage, context)
         return _place(stage, value, context) if value in context.world.city.tree else _stale(stage, context)
     if question.kind == "scale":
         point = flow.number_of(value)
@@ -273,21 +274,30 @@ def _text(stage: InSurvey, question: Question, event: Said, context: Context) ->
 
 
 def _place_said(stage: InSurvey, event: Said, context: Context) -> Step:
+    shown = questions.place_options(context, (stage.guess,) if stage.guess else ())
     try:
-        typed = flow.parse(answers.asked(stage, context), event.text, questions.place_options(context))
-        return _place(stage, str(typed), context)
+        return _place(stage, str(flow.parse(answers.asked(stage, context), event.text, shown)), context)
     except InputError:
         pass
+    if shown and flow.clean(event.text) in questions.NOT_HERE:
+        return _all_places(stage, context)
     if _is_need(event.reading) and len(event.text) > 12:
         return _aside(stage, event, context, "")
-    found = context.world.match_community(event.text)[:MAX_PLACES]
-    if len(found) == 1:
-        return _place(stage, found[0], context)
-    if found:
-        lead = context.world.texts("survey.which_place")
-        after, asked = questions.ask(stage, context, lead, places=found)
-        return after, (asked,)
-    return _aside(stage, event, context, context.world.texts("error.survey.place"))
+    meant = context.world.match_community(event.text)
+    if meant.sure:
+        return _place(stage, meant.sure, context)
+    if not meant.possible:
+        return _aside(stage, event, context, context.world.texts("error.survey.place"))
+    name = context.world.city.tree[meant.possible[0]].name
+    lead = context.world.texts("survey.which_place" if len(meant.possible) > 1 else "community.is_it", name=name)
+    after, asked = questions.ask(stage, context, lead, places=meant.possible)
+    return after, (asked,)
+
+
+def _all_places(stage: InSurvey, context: Context) -> Step:
+    """The question where somebody lives, with every community to choose from."""
+    after, asked = questions.ask(stage, context, places=questions.all_places(context))
+    return after, (asked,)
 
 
 def _place(stage: InSurvey, code: str, context: Context) -> Step:

@@ -12,6 +12,7 @@ from app.main import serve_options
 NEVER = (
     "sqlalchemy.orm",
     "rapidfuzz",
+    "pypinyin",
     "structlog",
     "typer",
     "rich",

@@ -6,11 +6,11 @@ import pytest
 
 from bot.conversation import Dialogue, step
 from bot.conversation.context import Context
-from bot.conversation.events import Said
-from bot.conversation.state import AskCommunity
+from bot.conversation.events import Pressed, Said
+from bot.conversation.state import AskCommunity, InSurvey
 from bot.service import Handled, Service
 from domain.reading import Mention, Reading
-from storage.book import MESSAGE, NEED
+from storage.book import MESSAGE, NEED, RESIDENT
 from tests.builders import an_inbound, buttons, press, say, send
 
 ASKED = "哪个社区"
@@ -26,6 +26,16 @@ def service(sqlite_service: Service) -> Service:
 
 def told(handled: Handled) -> str:
     return "\n".join(reply.text for reply in handled.replies)
+
+
+def needs(service: Service) -> list[tuple[str, str]]:
+    with service.database.transaction() as tx:
+        return [(row.leaf, row.community) for row in tx.execute(NEED.select())]
+
+
+def resident_lives(service: Service) -> str | None:
+    with service.database.transaction() as tx:
+        return str(found) if (found := tx.execute(RESIDENT.select()).one().community) else None
 
 
 @pytest.mark.parametrize(
@@ -62,8 +72,7 @@ def test_said__question_while_a_need_waits__is_answered_then_the_community_is_as
     assert answered.replies[0].text == service.world.texts("answer.progress_question", about="公交站点与线路")
     assert ASKED in answered.replies[1].text
     press(service, "in:P05-05")
-    with service.database.transaction() as tx:
-        assert [(row.leaf, row.community) for row in tx.execute(NEED.select())] == [("community_canteen", "P05-05")]
+    assert needs(service) == [("community_canteen", "P05-05")]
 
 
 @pytest.mark.parametrize("text", ["没有食堂", "路灯坏了", "反对装电梯"])
@@ -106,6 +115,62 @@ def test_said__data_rights__choices_work_by_number(service: Service) -> None:
     assert told(say(service, "1")) == service.world.texts("mine.none")
 
 
+@pytest.mark.parametrize("yes", ["是", "是的", "对", "嗯", "1", "一", "第一个", "是，新湖街道北园社区"])
+def test_said__guess__is_asked_about_and_taken_only_when_confirmed(service: Service, yes: str) -> None:
+    asked = say(service, "北苑小区")
+    assert told(asked) == service.world.texts("community.is_it", name="新湖街道北园社区")
+    assert list(buttons(asked).values()) == ["in:P05-04", "in:other"]
+    assert resident_lives(service) is None
+    assert told(say(service, yes)) == service.world.texts("community.set", name="北园社区")
+    assert resident_lives(service) == "P05-04"
+
+
+@pytest.mark.parametrize("no", ["不是", "不", "不对", "2", "二", "不是，我再选"])
+def test_said__guess_denied__shows_every_community(service: Service, no: str) -> None:
+    say(service, "北苑小区")
+    shown = say(service, no)
+    assert len(buttons(shown)) == len(service.world.city.tree.all_communities)
+    assert resident_lives(service) is None
+    assert told(say(service, "第八个")) == service.world.texts("community.set", name="堤岭社区")
+
+
+def test_said__guess_answered_with_another_name__takes_that(service: Service) -> None:
+    say(service, "北苑小区")
+    assert told(say(service, "不是，是堤岭")) == service.world.texts("community.set", name="堤岭社区")
+
+
+def test_said__need_waits_and_name_is_a_guess__is_filed_when_confirmed(service: Service) -> None:
+    say(service, "没有食堂")
+    assert told(say(service, "石家庄")) == service.world.texts("community.is_it_kept", name="运河街道石家园社区")
+    assert needs(service) == []
+    assert "社区食堂" in told(say(service, "是的"))
+    assert needs(service) == [("community_canteen", "P05-01")]
+
+
+def test_said__need_near_a_community__asks_before_it_is_filed(service: Service) -> None:
+    asked = say(service, "北园附近没有食堂")
+    assert told(asked) == service.world.texts("community.is_it_kept", name="新湖街道北园社区")
+    say(service, "不是")
+    press(service, "in:P05-05")
+    assert needs(service) == [("community_canteen", "P05-05")]
+
+
+def test_said__name_that_fits_several__offers_them_and_all_others(service: Service) -> None:
+    say(service, "换小区")  # the list has "广川街道南部社区", which begins so
+    asked = say(service, "广川街道")
+    assert told(asked) == service.world.texts("community.which")
+    assert list(buttons(asked).values()) == ["in:P15-01", "in:P05-05", "in:other"]
+    assert "in:P05-09" in buttons(say(service, "都不是")).values()
+
+
 def test_said__number_beyond_six_in_words__chooses(service: Service) -> None:
     say(service, "换小区")
     assert told(say(service, "十一")) == service.world.texts("community.set", name="凤仪城社区")
+
+
+def test_pressed__other_community_in_a_survey__keeps_the_survey(service: Service) -> None:
+    context = Context(service.world, True, "P05-01", (), {})
+    stage = InSurvey(1, "form", "age")
+    after, _ = step(Dialogue(stage), Pressed("in:other"), context)
+    assert after.stage == stage
+    assert len(after.choices) == len(service.world.city.tree.all_communities)

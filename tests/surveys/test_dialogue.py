@@ -198,6 +198,38 @@ def test_survey__another_community__moves_the_resident(talk: Talk) -> None:
     assert talk.row("SELECT community FROM resident") == other.code
 
 
+def test_survey__community_guessed__is_asked_about(talk: Talk) -> None:
+    talk.begin()
+    assert talk.say("北苑").startswith(talk.service.world.texts("community.is_it", name="北园社区"))
+    assert talk.answers == {}
+    talk.say("是")
+    assert talk.answers["place"] == "P05-04"
+    assert talk.row("SELECT community FROM resident") == "P05-04"
+
+
+@pytest.mark.parametrize("no", ["不是", "2", "别的社区"])
+def test_survey__community_guessed_wrongly__shows_every_community(talk: Talk, no: str) -> None:
+    talk.begin()
+    talk.say("北苑", no)
+    assert len(talk.buttons) == len(talk.service.world.city.tree.all_communities)
+    assert talk.question == "place"
+    talk.press("堤岭")
+    assert talk.answers["place"] == "P05-05"
+
+
+def test_survey__community_changed_in_the_middle__is_known_by_its_typed_name(talk: Talk) -> None:
+    talk.begin()
+    talk.say("1", "换小区", "俺住堤岭儿")
+    assert talk.row("SELECT community FROM resident") == "P05-05"
+    assert talk.question == "age"
+
+
+def test_survey__guess_asked_and_then_aside__here_means_home_again(talk: Talk) -> None:
+    talk.begin()
+    talk.say("北苑", "跳过", "是")
+    assert talk.answers["place"] == COMMUNITY
+
+
 def test_survey__need_in_the_middle__is_filed_and_the_question_asked_again(talk: Talk) -> None:
     talk.begin()
     talk.say("1", "我们楼下没有车位")
