@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from domain.errors import ConfigError
-from domain.texts import Texts, load_texts
+from domain.errors import ConfigError, InputError
 
 PREFIX = "BUQI_"
 #: Variables of tests and measurements, no settings of the program.
@@ -102,77 +101,79 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         ConfigError("settings"): lists every fault: unknown names with the nearest known one, wrong values.
     """
     environment = os.environ if environment is None else environment
-    texts = load_texts("en" if environment.get("BUQI_LANGUAGE") == "en" else "zh")
-    faults, values = [], {}
+    faults: list[InputError] = []
+    values = {}
     for variable in sorted(environment):
         if not variable.upper().startswith(PREFIX) or variable.startswith(FOREIGN):
             continue
         name, given = variable[len(PREFIX) :].lower(), environment[variable]
-        if name not in FIELDS:
-            faults.append(_unknown(variable, texts))
-        elif given != "":
-            try:
+        try:
+            if name not in FIELDS:
+                raise InputError("settings.unknown", name=variable, near=_nearest(variable))
+            if given != "":
                 values[name] = _value(name, given)
-            except ValueError as exc:
-                faults.append(_fault(name, str(exc), texts))
+        except InputError as fault:
+            faults.append(fault)
     settings = Settings(**values)
-    if not faults:
-        faults = [_fault(name, fault, texts) for name, fault in _together(settings)]
+    faults = faults or list(_together(settings))
     if faults:
-        raise ConfigError("settings", count=len(faults), faults="\n".join(faults))
+        raise ConfigError("settings", count=len(faults), faults=tuple(faults))
     return settings
 
 
-def _unknown(variable: str, texts: Texts) -> str:
+def _nearest(variable: str) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(variable, [PREFIX + name.upper() for name in sorted(FIELDS)], 1, 0.0)
-    return texts("error.settings.unknown", name=variable, near=near[0])
+    return get_close_matches(variable, map(_variable, sorted(FIELDS)), 1, 0.0)[0]
 
 
-def _fault(name: str, fault: str, texts: Texts) -> str:
-    return texts("error.settings.value", name=PREFIX + name.upper(), fault=fault)
+def _variable(name: str) -> str:
+    return PREFIX + name.upper()
 
 
 def _value(name: str, given: str) -> Any:
     """The text of a variable as its field's type.
 
     Raises:
-        ValueError: says what is wrong without repeating a secret.
+        InputError: says what is wrong without repeating a secret.
     """
-    shape = FIELDS[name]
-    if get_args(shape) and str in map(type, get_args(shape)) and given not in get_args(shape):
-        raise ValueError("one of: " + ", ".join(get_args(shape)))
-    if shape is bool and given.lower() not in ("true", "false", "1", "0"):
-        raise ValueError("one of: true, false")
-    value = msgspec.convert(given, shape, strict=False, dec_hook=lambda kind, text: kind(text))
-    if isinstance(value, Secret):
-        _check_secret(name, value.get_secret_value())
+    shape, variable = FIELDS[name], _variable(name)
+    words = get_args(shape) if get_origin(shape) is Literal else ("true", "false", "1", "0") if shape is bool else ()
+    if words and given not in words and not (shape is bool and given.lower() in words):
+        raise InputError("settings.word", name=variable, known=", ".join(words))
+    try:
+        value = msgspec.convert(given, shape, strict=False, dec_hook=lambda kind, text: kind(text))
+    except msgspec.ValidationError as exc:
+        if shape == TimeOfDay:
+            raise InputError("settings.time", name=variable) from exc
+        within = shape.__metadata__[0]
+        raise InputError("settings.number", name=variable, least=within.ge, most=within.le) from exc
+    if isinstance(value, Secret) and (wrong := _wrong_secret(name, value.get_secret_value())):
+        raise InputError(wrong, name=variable)
     return value
 
 
-def _check_secret(name: str, secret: str) -> None:
+def _wrong_secret(name: str, secret: str) -> str | None:
+    """The code of what is wrong with a secret."""
     if name in ("telegram_token", "staff_token"):
         number, _, rest = secret.partition(":")
-        if not number.isdigit() or len(rest) < 20:
-            raise ValueError("not a bot token of the form 123456:ABC...")
-    elif name == "telegram_webhook_secret":
+        return None if number.isdigit() and len(rest) >= 20 else "settings.bot_token"
+    if name == "telegram_webhook_secret":
         plain = secret.replace("_", "").replace("-", "")
-        if not (16 <= len(secret) <= 256 and plain.isalnum() and secret.isascii()):
-            raise ValueError("16 to 256 letters, digits, _ or - (Bot API, setWebhook.secret_token)")
-    elif name == "planner_token" and len(secret) < 16:
-        raise ValueError("at least 16 characters")
+        good = 16 <= len(secret) <= 256 and plain.isalnum() and secret.isascii()
+        return None if good else "settings.webhook_secret"
+    return "settings.planner_token" if name == "planner_token" and len(secret) < 16 else None
 
 
-def _together(settings: Settings) -> Iterator[tuple[str, str]]:
-    """What is wrong between settings that are right by themselves, as name and fault."""
+def _together(settings: Settings) -> Iterator[InputError]:
+    """What is wrong between settings that are right by themselves."""
     if settings.telegram_mode != "off" and settings.telegram_token is None:
-        yield "telegram_token", "needed when telegram_mode is not off"
+        yield InputError("settings.needs_token", name=_variable("telegram_token"))
     if settings.telegram_mode == "webhook" and settings.telegram_webhook_secret is None:
-        yield "telegram_webhook_secret", "a webhook is refused without one"
+        yield InputError("settings.needs_webhook_secret", name=_variable("telegram_webhook_secret"))
     if (settings.telegram_mode != "off" or settings.staff_token) and not settings.telegram_abroad_accepted:
-        yield "telegram_abroad_accepted", "Telegram stores data outside the country; set true once that is approved"
+        yield InputError("settings.abroad", name=_variable("telegram_abroad_accepted"))
     if settings.planner_token is None and (settings.public_url or settings.host not in LOOPBACK):
-        yield "planner_token", "needed when the pages can be reached from outside (host, public_url)"
+        yield InputError("settings.open_pages", name=_variable("planner_token"))
     if settings.staff_token and settings.telegram_token == settings.staff_token:
-        yield "staff_token", "residents and staff need two bots with two tokens"
+        yield InputError("settings.one_token", name=_variable("staff_token"))

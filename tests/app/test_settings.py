@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from typing import cast
+
 import pytest
 
 from app.settings import load_settings
-from domain.errors import ConfigError
-from domain.texts import load_texts
+from domain.errors import AppError, ConfigError
+from domain.texts import LANGUAGES, load_texts
 
 TOKEN = "123456:" + "A" * 30
 
@@ -72,6 +75,47 @@ def test_settings__text_of_a_variable__becomes_the_type_of_its_field() -> None:
     settings = load_settings({"BUQI_PORT": "0", "BUQI_TELEGRAM_ABROAD_ACCEPTED": "true", "BUQI_COMMUNITY_PHONE": "12"})
     assert (settings.port, settings.telegram_abroad_accepted) == (0, True)
     assert settings.contacts == {"community_phone": "12"}
+
+
+ABROAD = {"TELEGRAM_ABROAD_ACCEPTED": "true"}
+EVERY_FAULT = [
+    ("settings.unknown", "BUQI_PROT", {"PROT": "1"}),
+    ("settings.word", "BUQI_TELEGRAM_MODE", {"TELEGRAM_MODE": "on"}),
+    ("settings.word", "BUQI_TELEGRAM_ABROAD_ACCEPTED", {"TELEGRAM_ABROAD_ACCEPTED": "maybe"}),
+    ("settings.number", "BUQI_PORT", {"PORT": "many"}),
+    ("settings.number", "BUQI_PORT", {"PORT": "65536"}),
+    ("settings.number", "BUQI_RAW_TEXT_DAYS", {"RAW_TEXT_DAYS": "0"}),
+    ("settings.time", "BUQI_QUIET_FROM", {"QUIET_FROM": "9pm"}),
+    ("settings.bot_token", "BUQI_STAFF_TOKEN", {"STAFF_TOKEN": "hunter2"}),
+    ("settings.webhook_secret", "BUQI_TELEGRAM_WEBHOOK_SECRET", {"TELEGRAM_WEBHOOK_SECRET": "short"}),
+    ("settings.planner_token", "BUQI_PLANNER_TOKEN", {"PLANNER_TOKEN": "hunter2"}),
+    ("settings.needs_token", "BUQI_TELEGRAM_TOKEN", {"TELEGRAM_MODE": "polling", **ABROAD}),
+    (
+        "settings.needs_webhook_secret",
+        "BUQI_TELEGRAM_WEBHOOK_SECRET",
+        {"TELEGRAM_MODE": "webhook", "TELEGRAM_TOKEN": TOKEN, **ABROAD},
+    ),
+    ("settings.abroad", "BUQI_TELEGRAM_ABROAD_ACCEPTED", {"STAFF_TOKEN": TOKEN}),
+    ("settings.open_pages", "BUQI_PLANNER_TOKEN", {"HOST": "0.0.0.0"}),
+    ("settings.one_token", "BUQI_STAFF_TOKEN", {"STAFF_TOKEN": TOKEN, "TELEGRAM_TOKEN": TOKEN, **ABROAD}),
+]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("code", "name", "environment"), EVERY_FAULT)
+def test_settings__each_fault__is_told_in_the_language_of_its_reader(
+    language: str, code: str, name: str, environment: dict[str, str]
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings({f"BUQI_{key}": value for key, value in environment.items()})
+    (fault,) = cast("tuple[AppError, ...]", caught.value.params["faults"])
+    assert (fault.code, fault.params["name"]) == (code, name)
+    told = load_texts(language).error(caught.value)
+    assert name in told
+    words = re.sub(r"[A-Z_]{2,}|Telegram|BotFather|webhook|polling|off|true|false", "", told)
+    assert (re.search("[\u4e00-\u9fff]", words) is not None) == (language == "zh")
+    assert re.search("[a-z]{3}", words) is None or language == "en"
+    assert "hunter2" not in told
 
 
 def test_settings__frozen() -> None:
