@@ -67,12 +67,17 @@ class ConfigError(AppError):
 
 
 class DataFileError(AppError):
-    """A data file of the project or the city is wrong: file, key, fault, way out."""
+    """A data file of the project or the city is wrong: the file, the key or line in it, the fault with its way out.
+
+    Faults of files that only those open who write the program are told in English words, with their `way_out`.
+    """
 
     status = 500
 
-    def __init__(self, file: str, key: str, fault: str, way_out: str) -> None:
-        super().__init__("data_file", file=file, key=key, fault=fault, way_out=way_out)
+    def __init__(self, file: str, key: str | int, fault: AppError | str, way_out: str = "") -> None:
+        where = InputError("data.line", line=key) if isinstance(key, int) else key
+        what = InputError("data.told", fault=fault, way_out=way_out) if isinstance(fault, str) else fault
+        super().__init__("data_file", file=file, key=where, fault=what)
 
 
 class SendError(AppError):

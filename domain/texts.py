@@ -10,7 +10,7 @@ import json
 from functools import cache
 from pathlib import Path
 
-from domain.errors import AppError, DataFileError
+from domain.errors import AppError, DataFileError, InputError
 
 LANGUAGES = ("zh", "en")
 LOCALES = Path(__file__).parent / "locales"
@@ -51,11 +51,11 @@ def load_texts(language: str) -> Texts:
     """
     path = LOCALES / f"{language}.po"
     if not path.is_file():
-        raise DataFileError(path.name, "-", "no such catalogue", "use one of: " + ", ".join(LANGUAGES))
+        raise DataFileError(path.name, "-", InputError("data.no_catalogue", known=", ".join(LANGUAGES)))
     entries = read_po(path)
     for key, sentence in entries.items():
         if not sentence:
-            raise DataFileError(path.name, key, "empty sentence", "add its translation")
+            raise DataFileError(path.name, key, InputError("data.no_translation"))
     return Texts(language, entries)
 
 
@@ -82,13 +82,11 @@ def read_po(path: Path) -> dict[str, str]:
                 raise ValueError(word)
             entries[-1][part].append(json.loads(quote + rest))  # escapes are those of C and JSON
         except (ValueError, IndexError) as exc:
-            raise DataFileError(
-                path.name, f"line {number}", "not an entry", 'write msgid "..." or msgstr "..."'
-            ) from exc
+            raise DataFileError(path.name, number, InputError("data.not_po")) from exc
     found: dict[str, str] = {}
     for key, sentence in (("".join(keys), "".join(texts)) for keys, texts in entries):
         if key in found:
-            raise DataFileError(path.name, key, "stands twice", "keep one of the two")
+            raise DataFileError(path.name, key, InputError("data.twice"))
         found[key] = sentence
     found.pop("", None)  # the header
     return found

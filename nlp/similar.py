@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from domain.errors import DataFileError
+from domain.errors import DataFileError, InputError
 from nlp.normalise import normalise
 from nlp.tokenize import Cut, serving_cut, user_words
 
@@ -377,8 +377,7 @@ def _synonyms() -> _Table:
             continue
         columns = line.split("\t")
         if len(columns) != 3:
-            fault = f"{len(columns)} columns instead of facility, thing, words"
-            raise DataFileError("nlp/synonyms.tsv", f"line {number}", fault, "part the columns by tabs")
+            raise DataFileError("nlp/synonyms.tsv", number, InputError("data.synonyms", count=len(columns)))
         leaf, thing, words = columns
         for word in words.split():
             things.setdefault(leaf, {}).setdefault(word, []).append(thing)

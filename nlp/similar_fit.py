@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from domain.catalogue import load_catalogue
-from domain.errors import DataFileError
+from domain.errors import DataFileError, InputError
 from nlp import similar
 from nlp.corpus import load_corpus
 from nlp.normalise import normalise
@@ -91,8 +91,7 @@ def load_pairs(path: Path = PAIRS) -> list[Pair]:
         leaf_b = leaf_a if leaf_b == "=" else leaf_b
         known = label in ("same", "different") and place in ("here", "elsewhere") and days.isdigit()
         if not known or not {leaf_a, leaf_b} <= leaves or not text_a or not text_b:
-            way_out = "correct the line as nlp/pairs/README.md describes"
-            raise DataFileError(f"nlp/pairs/{path.name}", f"line {number}", f"not a pair: {line[:60]!r}", way_out)
+            raise DataFileError(f"nlp/pairs/{path.name}", number, InputError("data.pair"))
         a = Told(2 * number, "here", leaf_a, text_a, 0)
         pairs.append(Pair(label == "same", place, a, Told(2 * number + 1, place, leaf_b, text_b, int(days))))
     return pairs

@@ -11,7 +11,7 @@ import msgspec
 
 from domain.catalogue.loader import read
 from domain.catalogue.model import Name
-from domain.errors import DataFileError
+from domain.errors import DataFileError, InputError
 
 LIBRARY = Path(__file__).parent / "library"
 #: What a button carries is at most 64 bytes: "sv:<19 digits>:<question>:<value>".
@@ -89,7 +89,7 @@ def load_surveys(folder: Path = LIBRARY) -> dict[str, Survey]:
     for path in sorted(folder.glob("*.yaml")):
         survey = read(path, Survey)
         if survey.code != path.stem:
-            raise DataFileError(path.name, "code", f"'{survey.code}' differs from the file's name", "use one name")
+            raise DataFileError(path.name, "code", InputError("data.file_name", name=survey.code))
         _check(survey, path.name)
         surveys[survey.code] = survey
     return surveys
@@ -100,22 +100,20 @@ def _check(survey: Survey, file: str) -> None:
     for question in survey.questions:
         key = f"questions.{question.id}"
         if question.id in seen:
-            raise DataFileError(file, key, "stands twice", "give it another id")
+            raise DataFileError(file, key, InputError("data.twice"))
         if question.kind in ("single", "multiple") and not (question.options or question.facilities):
-            raise DataFileError(file, key, "nothing to choose", "add options, or facilities: true")
+            raise DataFileError(file, key, InputError("data.no_options"))
         if question.facilities and question.kind != "multiple":
-            raise DataFileError(file, key, f"facilities in a '{question.kind}' question", "make it a multiple")
+            raise DataFileError(file, key, InputError("data.facilities_kind", kind=question.kind))
         longest = LONGEST_FACILITY if question.facilities else max((len(o.value) for o in question.options), default=5)
         if len(question.id) + longest > PAYLOAD_ROOM or not re.fullmatch(r"[a-z][a-z0-9_]*", question.id):
-            raise DataFileError(
-                file, key, "id and values do not fit into a button", "use short names of a-z, 0-9 and _"
-            )
+            raise DataFileError(file, key, InputError("data.button"))
         if len({option.value for option in question.options}) < len(question.options):
-            raise DataFileError(file, key, "two options have the same value", "give each its own")
+            raise DataFileError(file, key, InputError("data.same_values"))
         if question.only_if and question.only_if.question not in seen:
-            raise DataFileError(file, key, f"depends on '{question.only_if.question}', not asked before", "reorder")
+            raise DataFileError(file, key, InputError("data.not_before", question=question.only_if.question))
         seen.add(question.id)
     if not survey.questions:
-        raise DataFileError(file, "questions", "empty", "add at least one question")
+        raise DataFileError(file, "questions", InputError("data.no_questions"))
     if len(survey.code) > PAYLOAD_ROOM - 7:
-        raise DataFileError(file, "code", "too long for a button", f"use at most {PAYLOAD_ROOM - 7} letters")
+        raise DataFileError(file, "code", InputError("data.code_long", most=PAYLOAD_ROOM - 7))

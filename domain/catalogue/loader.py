@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -28,7 +29,7 @@ from domain.catalogue.model import (
     Source,
     Standard,
 )
-from domain.errors import DataFileError
+from domain.errors import DataFileError, InputError
 
 FOLDER = Path(__file__).parent
 T = TypeVar("T")
@@ -43,13 +44,12 @@ def read_yaml(path: Path) -> object:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
-        raise DataFileError(path.name, "-", str(exc), "provide a readable UTF-8 file") from exc
+        raise DataFileError(path.name, "-", InputError("data.unreadable")) from exc
     try:
         return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
-        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "-"
-        raise DataFileError(path.name, where, str(getattr(exc, "problem", exc)), "mend the YAML there") from exc
+        raise DataFileError(path.name, mark.line + 1 if mark else "-", InputError("data.yaml")) from exc
 
 
 def read(path: Path, shape: type[T], key: str | None = None) -> T:
@@ -57,14 +57,24 @@ def read(path: Path, shape: type[T], key: str | None = None) -> T:
     content = read_yaml(path)
     if key is not None:
         if not isinstance(content, dict) or key not in content:
-            raise DataFileError(path.name, key, "missing", f"add the key '{key}'")
+            raise DataFileError(path.name, key, InputError("data.missing", field=key))
         content = content[key]
     try:
         return msgspec.convert(content, shape)
     except msgspec.ValidationError as exc:
-        fault, _, where = str(exc).partition(" - at `")
+        told, _, where = str(exc).partition(" - at `")
         place = where.rstrip("`").replace("$", key or "").lstrip(".") or "-"
-        raise DataFileError(path.name, place, fault, "correct the value or remove the key") from exc
+        raise DataFileError(path.name, place, _misfit(told)) from exc
+
+
+def _misfit(told: str) -> InputError:
+    """What msgspec says of a value that has not its shape."""
+    if field := re.fullmatch(r"Object missing required field `(.+)`", told):
+        return InputError("data.missing", field=field[1])
+    if field := re.fullmatch(r"Object contains unknown field `(.+)`", told):
+        return InputError("data.unknown_field", field=field[1])
+    wanted = re.fullmatch(r"Expected `(.+)`, got `.+`", told)
+    return InputError("data.shape", wanted=wanted[1]) if wanted else InputError("data.value")
 
 
 def _folder(folder: Path, shape: type[T], name_of: str) -> dict[str, T]:
@@ -73,10 +83,10 @@ def _folder(folder: Path, shape: type[T], name_of: str) -> dict[str, T]:
         entry = read(path, shape)
         code = str(getattr(entry, name_of))
         if code.lower() != path.stem:
-            raise DataFileError(path.name, name_of, f"'{code}' differs from the file's name", "give both one name")
+            raise DataFileError(path.name, name_of, InputError("data.file_name", name=code))
         found[code] = entry
     if not found:
-        raise DataFileError(folder.name, "-", "no files", "add at least one .yaml file")
+        raise DataFileError(folder.name, "-", InputError("data.no_files"))
     return found
 
 
@@ -85,7 +95,7 @@ def _by(entries: Iterable[T], name_of: str, file: str) -> dict[str, T]:
     for entry in entries:
         code = str(getattr(entry, name_of))
         if code in found:
-            raise DataFileError(file, code, "stands twice", "keep one of the two")
+            raise DataFileError(file, code, InputError("data.twice"))
         found[code] = entry
     return found
 
@@ -94,7 +104,7 @@ def _known(names: Iterable[str], known: Iterable[str], file: str, key: str) -> N
     known = set(known)
     for name in names:
         if name not in known:
-            raise DataFileError(file, key, f"unknown name '{name}'", "use one of: " + ", ".join(sorted(known)))
+            raise DataFileError(file, key, InputError("data.unknown_name", name=name, known=", ".join(sorted(known))))
 
 
 @cache
@@ -135,7 +145,7 @@ def _check(catalogue: Catalogue) -> None:
         _known([facility.group], catalogue.groups, file, "group")
         _known(map(str, facility.complete_community_items), items, file, "complete_community_items")
         if (other := orders.setdefault(facility.order, facility.code)) != facility.code:
-            raise DataFileError(file, "order", f"{facility.order} is taken ({other})", "use a free number")
+            raise DataFileError(file, "order", InputError("data.order_taken", order=facility.order, other=other))
         for exclusion in facility.exclude:
             go_to = exclusion.go_to
             _known([go_to.intent], catalogue.intents, file, "exclude.go_to.intent")
@@ -150,7 +160,7 @@ def _check(catalogue: Catalogue) -> None:
         _known((reach.facility for reach in standard.reach), leaves, file, "reach.facility")
         for norm in standard.norms:
             if not norm.clause:
-                raise DataFileError(file, "norms.clause", f"empty for {norm.facility}", "name the clause")
+                raise DataFileError(file, "norms.clause", InputError("data.no_clause", facility=norm.facility))
     for item in catalogue.items20:
         _known(item.leaves, leaves, "items20.yaml", "leaves")
 
@@ -165,7 +175,7 @@ def load_city(code: str, folder: Path = FOLDER) -> City:
     path = folder / "cities" / f"{code}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(found.stem for found in (folder / "cities").glob("*.yaml")))
-        raise DataFileError(path.name, "-", "no such city", f"add the file, or choose one of: {known}")
+        raise DataFileError(path.name, "-", InputError("data.no_city", known=known))
     city = read(path, City)
     _check_tree(city, path.name)
     _check_leads(city, path.name, load_catalogue(folder).facilities)
@@ -180,14 +190,10 @@ def _check_tree(city: City, file: str) -> None:
     for area in areas.values():
         parent = areas.get(area.parent) if area.parent else None
         if area.parent and parent is None:
-            raise DataFileError(file, area.code, f"parent '{area.parent}' does not exist", "add it or correct it")
+            raise DataFileError(file, area.code, InputError("data.no_parent", parent=area.parent))
         if (parent.kind if parent else None) not in PARENT_KINDS[area.kind]:
-            raise DataFileError(
-                file,
-                area.code,
-                f"a {area.kind} cannot lie in '{area.parent}'",
-                "order: city, district, street, community",
-            )
+            fault = InputError("data.wrong_parent", kind=area.kind, parent=area.parent or "-")
+            raise DataFileError(file, area.code, fault)
     AreaTree(city.areas)
 
 
@@ -199,6 +205,6 @@ def _check_leads(city: City, file: str, leaves: Iterable[str]) -> None:
     _known(city.leads, leaves, file, "leads")
     for leaf in leaves:
         if not city.leads.get(leaf):
-            raise DataFileError(file, f"leads.{leaf}", "nobody leads", "name a department or a gap")
+            raise DataFileError(file, f"leads.{leaf}", InputError("data.no_lead"))
         _known((lead.department for lead in city.leads[leaf]), people, file, f"leads.{leaf}")
         _known((lead.basis for lead in city.leads[leaf]), city.department_basis, file, f"leads.{leaf}")

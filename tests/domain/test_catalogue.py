@@ -12,6 +12,7 @@ import yaml
 from domain.catalogue import load_catalogue, load_city
 from domain.catalogue.loader import FOLDER
 from domain.errors import DataFileError
+from domain.texts import LANGUAGES, load_texts
 
 FACILITIES = sorted((FOLDER / "facilities").glob("*.yaml"))
 STANDARDS = sorted((FOLDER / "standards").glob("*.yaml"))
@@ -117,8 +118,11 @@ def test_broken_file__each_fault__names_file_key_fault_and_way_out(copy: Path, n
     params = caught.value.params
     assert params["file"] == path.name
     assert key in f"{params['key']} {params['fault']}"
-    assert params["fault"]
-    assert params["way_out"]
+    for language in LANGUAGES:
+        told = load_texts(language).error(caught.value)
+        assert path.name in told
+        assert re.search("请" if language == "zh" else "Add|Correct|Use|Name|Give", told)
+        assert not re.search("Expected|Object|Way out", told) or language == "en"
 
 
 def test_broken_yaml__says_the_line(copy: Path) -> None:
@@ -126,7 +130,7 @@ def test_broken_yaml__says_the_line(copy: Path) -> None:
     with pytest.raises(DataFileError) as caught:
         load_catalogue(copy)
     assert caught.value.params["file"] == "groups.yaml"
-    assert "line" in str(caught.value.params["key"])
+    assert "第 3 行：" in load_texts("zh").error(caught.value)
 
 
 @pytest.mark.parametrize(

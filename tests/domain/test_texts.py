@@ -102,8 +102,15 @@ def test_answers__every_intent__has_one(intent: str) -> None:
 
 
 def test_error__of_a_data_file__is_told_with_file_key_fault_and_way_out() -> None:
-    told = load_texts("zh").error(errors.DataFileError("x.yaml", "order", "twice", "use another"))
-    assert all(fact in told for fact in ("x.yaml", "order", "twice", "use another"))
+    taken = errors.InputError("data.order_taken", order=3, other="pharmacy")
+    assert load_texts("zh").error(errors.DataFileError("x.yaml", "order", taken)) == (
+        "数据文件 x.yaml 有问题：order：序号 3 已经给了 pharmacy。请换一个没用过的。"
+    )
+    assert load_texts("en").error(errors.DataFileError("x.yaml", 7, taken)) == (
+        "Data file x.yaml: line 7: 3 is taken by pharmacy. Use a free number."
+    )
+    told = load_texts("zh").error(errors.DataFileError("x.tsv", "a", "twice", "use another"))
+    assert all(fact in told for fact in ("x.tsv", "twice", "use another"))
 
 
 def test_answers__never_promise__nor_speak_as_the_hotline() -> None:

@@ -125,7 +125,7 @@ def test_measure__cross_validated__is_as_precise_as_published() -> None:
 def test_load_pairs__broken_line__is_told_with_its_number(tmp_path) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / "pairs.tsv"
     path.write_text("# head\nsame\there\t3\tcastle\t=\t甲\t乙\n", encoding="utf-8")
-    with pytest.raises(DataFileError, match="line 2"):
+    with pytest.raises(DataFileError, match="line=2"):
         load_pairs(path)
 
 
