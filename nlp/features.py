@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from operator import add
 
@@ -25,6 +25,8 @@ MOST = 4  #: signs of one class are told apart up to this many
 STEP, LONGEST = 25, 8  #: length of a message in steps of 25 characters, up to 8 steps
 BESIDE = 2  #: a place word at most so many characters behind a thing makes it mere location
 THING, NEAR = "thing.", "loc"
+ASIDE = ("who.", "near.", NEAR)  #: classes that say who and where, not what
+CLOSE = 5  #: classes in a clause count as together up to so many behind one
 
 
 def features(
@@ -102,11 +104,23 @@ def message_features(
     return whole + _signs(text, spans, found) if is_letter else whole
 
 
+def _in_order(kinds: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Classes of a clause with those that follow closely, but who and where: wish and build, again and cutoff."""
+    told = ["thing" if kind.startswith(THING) else kind for kind in kinds if not kind.startswith(ASIDE)]
+    for at, one in enumerate(told):
+        yield from ((one, other) for other in told[at + 1 : at + 1 + CLOSE] if one != other)
+
+
 def _signs(text: str, spans: Sequence[tuple[int, int]], found: Sequence[tuple[int, str]]) -> list[str]:
-    """Signs of a letter: how many words of each class, which classes together, which in its first and last clause."""
+    """Signs of a letter: words of each class, classes together, in one clause, in the first and in the last one."""
     counts = Counter(kind for _, kind in set(found))
     signs = [f"#{kind}{step}" for kind, count in counts.items() for step in range(1, min(count, MOST) + 1)]
     signs += [f"#{one}&{other}" for one, other in combinations(sorted(counts), 2)]
+    signs += dict.fromkeys(
+        f"#{one}>{other}"
+        for start, end in spans
+        for one, other in _in_order([kind for place, kind in found if start <= place < end])
+    )
     (start, end), last = spans[0], spans[-1][0]
     signs += ["#<" + kind for place, kind in found if start <= place < end]
     signs += ["#>" + kind for place, kind in found if place >= last]

@@ -40,12 +40,17 @@ class Lexicon:
         self._automaton.make_automaton()
 
     def find(self, text: str) -> list[Hit]:
-        """Every word in a normalised text, each class of it."""
-        return [
-            Hit(last + 1 - length, last + 1, kind)
-            for last, (length, kinds) in self._automaton.iter(text)
-            for kind in kinds
-        ]
+        """Every word in a normalised text, in its order, each class of it; of words inside a longer one only that."""
+        words = [(last + 1 - length, -last, kinds) for last, (length, kinds) in self._automaton.iter(text)]
+        words.sort()
+        found: list[Hit] = []
+        reached = 0
+        for start, last, kinds in words:
+            end = 1 - last
+            if end > reached:
+                found += [Hit(start, end, kind) for kind in kinds]
+                reached = end
+        return found
 
 
 def read_words(path: Path = FILE) -> list[tuple[str, str]]:
