@@ -67,17 +67,13 @@ class ConfigError(AppError):
 
 
 class DataFileError(AppError):
-    """A data file of the project or the city is wrong: the file, the key or line in it, the fault with its way out.
-
-    Faults of files that only those open who write the program are told in English words, with their `way_out`.
-    """
+    """A data file of the project or the city is wrong: the file, the key or line in it, the fault with its way out."""
 
     status = 500
 
-    def __init__(self, file: str, key: str | int, fault: AppError | str, way_out: str = "") -> None:
+    def __init__(self, file: str, key: str | int, fault: AppError) -> None:
         where = InputError("data.line", line=key) if isinstance(key, int) else key
-        what = InputError("data.told", fault=fault, way_out=way_out) if isinstance(fault, str) else fault
-        super().__init__("data_file", file=file, key=where, fault=what)
+        super().__init__("data_file", file=file, key=where, fault=fault)
 
 
 class SendError(AppError):

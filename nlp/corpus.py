@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from domain.catalogue import Catalogue
-from domain.errors import DataFileError
+from domain.errors import DataFileError, InputError
 
 FOLDER = Path(__file__).with_name("corpus")
 REGISTERS = frozenset({"chat", "dictated", "letter", "note"})
 MARK = re.compile(r"\[([a-z_0-9]+)(?::([a-z_]+))?\|([^\[\]|]+)\]")
-WAY_OUT = "correct the line as nlp/corpus/README.md describes"
 
 
 class Span(NamedTuple):
@@ -120,13 +119,12 @@ def _read(
             continue
         columns = line.rstrip("\r").split("\t")
         if len(columns) != 4:
-            fault = f"{len(columns)} columns instead of intent, register, writer, text"
-            raise DataFileError(name, f"line {number}", fault, WAY_OUT)
+            raise DataFileError(name, number, InputError("data.corpus_columns", count=len(columns)))
         intent, register, writer, marked = columns
         text, spans = parse(marked)
         fault = _fault(intent, register, writer, text, spans, intents, leaves, natures)
         if fault:
-            raise DataFileError(name, f"line {number}", fault, WAY_OUT)
+            raise DataFileError(name, number, fault)
         yield Sample(text, intent, spans, register, writer, source=name)
 
 
@@ -139,18 +137,15 @@ def _fault(
     intents: frozenset[str],
     leaves: frozenset[str],
     natures: frozenset[str],
-) -> str:
-    if intent not in intents:
-        return f"unknown intent {intent!r}"
-    if register not in REGISTERS:
-        return f"unknown register {register!r}"
+) -> InputError | None:
     if not writer.strip() or not text.strip():
-        return "writer or text is empty"
+        return InputError("data.corpus_empty")
     if set("[]|") & set(text):
-        return "a mark is not closed, nested or misspelt"
-    for span in spans:
-        if span.leaf not in leaves:
-            return f"unknown facility {span.leaf!r}"
-        if span.nature is not None and span.nature not in natures:
-            return f"unknown nature {span.nature!r}"
-    return ""
+        return InputError("data.corpus_mark")
+    natures_named = [span.nature for span in spans if span.nature is not None]
+    labels = [(intent, intents), (register, REGISTERS)]
+    labels += [(span.leaf, leaves) for span in spans] + [(nature, natures) for nature in natures_named]
+    for label, known in labels:
+        if label not in known:
+            return InputError("data.unknown_name", name=label, known=", ".join(sorted(known)))
+    return None

@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 
 import ahocorasick
 
-from domain.errors import DataFileError
+from domain.errors import DataFileError, InputError
 
 FILE = Path(__file__).with_name("lexicon.tsv")
-WAY_OUT = "a line is a class, a tab, and words with blanks between them"
 
 
 class Hit(NamedTuple):
@@ -65,7 +64,7 @@ def read_words(path: Path = FILE) -> list[tuple[str, str]]:
             continue
         kind, tab, words = line.partition("\t")
         if not tab or not words.split() or " " in kind.strip():
-            raise DataFileError(path.name, f"line {number}", "no class, tab and words", WAY_OUT)
+            raise DataFileError(path.name, number, InputError("data.lexicon"))
         found += [(kind.strip(), word) for word in words.split()]
     return found
 
