@@ -7,6 +7,7 @@ import pytest
 
 from domain.catalogue import Catalogue
 from domain.errors import DataFileError
+from domain.texts import load_texts
 from nlp.corpus import Sample, load_corpus, load_file, parse
 from nlp.evaluate import CHAT
 from nlp.repeats import near_repeats
@@ -70,13 +71,13 @@ def test_parse__two_marks__spans_of_the_bare_text() -> None:
 @pytest.mark.parametrize(
     ("line", "fault"),
     [
-        ("need_report\tchat\t没地儿停", "3 columns"),
-        ("need\tchat\twang-71f\t没地儿停", "unknown intent"),
-        ("need_report\tspoken\twang-71f\t没地儿停", "unknown register"),
-        ("need_report\tchat\twang-71f\t[parking|没地儿停]", "unknown facility"),
-        ("need_report\tchat\twang-71f\t[car_parking:few|没地儿停]", "unknown nature"),
-        ("need_report\tchat\twang-71f\t[car_parking|没地儿停", "not closed"),
-        ("need_report\tchat\t\t没地儿停", "empty"),
+        ("need_report\tchat\t没地儿停", "要四列"),
+        ("need\tchat\twang-71f\t没地儿停", "“need”"),
+        ("need_report\tspoken\twang-71f\t没地儿停", "没有“spoken”"),
+        ("need_report\tchat\twang-71f\t[parking|没地儿停]", "没有“parking”"),
+        ("need_report\tchat\twang-71f\t[car_parking:few|没地儿停]", "没有“few”"),
+        ("need_report\tchat\twang-71f\t[car_parking|没地儿停", "没有闭合"),
+        ("need_report\tchat\t\t没地儿停", "空的"),
     ],
 )
 def test_load_corpus__broken_line__names_file_line_and_fault(
@@ -85,6 +86,5 @@ def test_load_corpus__broken_line__names_file_line_and_fault(
     (tmp_path / "needs.tsv").write_text(GOOD + line + "\n", encoding="utf-8")
     with pytest.raises(DataFileError) as caught:
         load_corpus(catalogue, tmp_path)
-    assert caught.value.params["file"] == "nlp/corpus/needs.tsv"
-    assert caught.value.params["key"] == "line 2"
-    assert fault in str(caught.value.params["fault"])
+    told = load_texts("zh").error(caught.value)
+    assert all(part in told for part in ("nlp/corpus/needs.tsv", "第 2 行", fault))

@@ -82,5 +82,5 @@ def test_deciding_words__need__name_the_thing(reader: Reader) -> None:
 
 def test_classes__thing_beside_which_something_is__is_near() -> None:
     lexicon = Lexicon([("thing.fresh_market", "菜市场"), ("thing.public_toilet", "厕所"), ("loc", "旁边")])
-    found = {kind for _, kind in classes(list(lexicon.find("菜市场旁边没有厕所")))}
+    found = {kind for _, kind in classes(lexicon.find("菜市场旁边没有厕所"))}
     assert found == {"near.fresh_market", "thing.public_toilet", "loc"}
