@@ -18,7 +18,7 @@ _NAMED = "市|区|县|镇|乡|街道|路|大道|大街|街|巷|村|小区|花园
 _GOES_ON = "路|街|道|巷|村|小区|号|栋|幢|楼|区|旁|对面|附近|门口|前|后|处|段|交|的业主|业主|居民|住户|内|里"
 ADDRESS = re.compile(
     rf"[\u4e00-\u9fff]{{1,6}}?(?:{_NAMED})(?=[\u4e00-\u9fffa-z\d]{{0,8}}?(?:{_GOES_ON}))"
-    r"|\d++(?:号|栋|幢|#|单元|室|楼|座|期|弄|组|米|路)"
+    r"|(?<!\d)\d++(?:号|栋|幢|#|单元|室|楼|座|期|弄|组|米|路)"
 )
 PLACE = ","  #: what stands for an address: no word, and no n-gram goes across
 MOST = 4  #: signs of one class are told apart up to this many

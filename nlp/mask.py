@@ -8,6 +8,7 @@ national numbering plan (phones).
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Callable
 
 from nlp import names
@@ -113,13 +114,13 @@ def mask(text: str, folded: str | None = None) -> str:
 
     `folded`: the same text folded, if it is at hand.
     """
-    for start, end, placeholder in sorted(find(text, folded), reverse=True):
+    for start, end, placeholder in reversed(find(text, folded)):
         text = text[:start] + placeholder + text[end:]
     return text
 
 
 def find(text: str, folded: str | None = None) -> list[tuple[int, int, str]]:
-    """Where personal data stands, start and end, and the placeholder for it; in no order, none inside another."""
+    """Where personal data stands, start and end, and the placeholder for it; in its order, none inside another."""
     if folded is None:
         folded = fold(text)
     found = _personal(folded)
@@ -138,13 +139,15 @@ def _personal(folded: str) -> list[tuple[int, int, str]]:
             for view in (folded, digits) if placeholder in SPELT and digits != folded else (folded,):
                 for match in pattern.finditer(view):
                     start, end = match.span(1 if pattern.groups else 0)
-                    if holds(match) and not _touches(start, end, found):
-                        found.append((start, end, placeholder))
+                    if holds(match):
+                        _add((start, end, placeholder), found)
     for start, end in names.find(folded):
-        if not _touches(start, end, found):
-            found.append((start, end, "[姓名]"))
+        _add((start, end, "[姓名]"), found)
     return found
 
 
-def _touches(start: int, end: int, found: list[tuple[int, int, str]]) -> bool:
-    return any(start < other[1] and other[0] < end for other in found)
+def _add(one: tuple[int, int, str], found: list[tuple[int, int, str]]) -> None:
+    """Puts it into its place among what was found, unless it touches any of it."""
+    place = bisect(found, one)
+    if (place == 0 or found[place - 1][1] <= one[0]) and (place == len(found) or one[1] <= found[place][0]):
+        found.insert(place, one)

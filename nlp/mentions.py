@@ -17,8 +17,10 @@ CONTEXT = 0.5
 NEARBY = 0.2  #: the same when it is asked where a facility stands
 #: Per register (chat, letter): a facility is mentioned if the whole message, or a clause of it, speaks for it with this
 #: probability. In letters a clause alone is often a place name.
-WHOLE = {False: 0.40, True: 0.40}
+WHOLE = {False: 0.40, True: 0.30}
 CLAUSE = {False: 0.42, True: 0.60}
+#: The same of a facility beside the main one: letters name much on the way.
+FURTHER = {False: 0.0, True: 0.55}
 #: A facility is none beside the best one if it is this much less probable.
 BESIDE = 0.25
 #: A clause belongs to a facility from this probability on, if it is not another's.
@@ -99,8 +101,8 @@ def stretches(
             return []
         said = np.array([best])
     ranked = said[np.argsort(-(whole[said] + 0.25 * highest[said]))][:MAX_MENTIONS]
-    least = BESIDE * float(strength[ranked].max())
-    chosen = [leaf for leaf in ranked.tolist() if strength[leaf] >= least]
+    least = max(BESIDE * float(strength[ranked].max()), FURTHER[is_letter])
+    chosen = [leaf for place, leaf in enumerate(ranked.tolist()) if place == 0 or strength[leaf] >= least]
     if len(rows) == 1:
         return [Stretch(float(strength[leaf]), leaf, rows[0], rows[0]) for leaf in chosen]
     alone = scores.alone(rows, own, chosen).T.tolist()
