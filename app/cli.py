@@ -194,7 +194,9 @@ def evaluate(
         if measured.faults:
             raise typer.Exit(SKIPPED)
         return
-    print(evaluate.render(evaluate.evaluate_testset(reader)))
+    for testset in (evaluate.CHAT, evaluate.LETTERS):
+        print(testset.name)
+        print(evaluate.render(evaluate.evaluate_testset(reader, testset)))
     print(evaluate_mask.render(evaluate_mask.evaluate_masking()))
     print(similar_fit.render(similar_fit.measure(similar_fit.load_pairs())))
 

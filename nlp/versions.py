@@ -12,6 +12,7 @@ from nlp import corpus, lexicon, tokenize
 from nlp.model import Model
 
 HERE = Path(__file__).parent
+SCALE = HERE / "testset" / "scale.tsv"  #: see nlp/crossfit.py
 #: The code that stored weights must fit; what else reads; and what learns.
 FITTING = ("normalise", "clauses", "tokenize", "lexicon", "features", "model", "mentions", "reader")
 READING = (*FITTING, "rules", "emergency")
@@ -43,7 +44,7 @@ def fits_version(stored_format: int) -> str:
 def model_version(stored_format: int, folder: Path = corpus.FOLDER) -> str:
     """What a model of this corpus depends on: sentences, words, the catalogue's examples, and the code that learns."""
     catalogue = [CATALOGUE / "intents.yaml", *sorted((CATALOGUE / "facilities").glob("*.yaml"))]
-    data = [tokenize.DICTIONARY, lexicon.FILE, *catalogue, *corpus.files(folder)]
+    data = [tokenize.DICTIONARY, lexicon.FILE, SCALE, *catalogue, *corpus.files(folder)]
     return _hash([f"format {stored_format}".encode(), *_contents([*_code((*READING, *LEARNING)), *data])])
 
 

@@ -9,7 +9,7 @@ from domain.catalogue import Catalogue
 from domain.errors import DataFileError
 from domain.texts import load_texts
 from nlp.corpus import Sample, load_corpus, load_file, parse
-from nlp.evaluate import CHAT
+from nlp.evaluate import TESTSETS
 from nlp.repeats import near_repeats
 
 GOOD = "need_report\tchat\twang-71f\t俺们[bus_stop:too_far|坐车得走二里地]\n"
@@ -34,10 +34,10 @@ def test_corpus__a_facility_named_and_nothing_asked__many_messages(samples: list
     assert len(named) >= 1_500
 
 
-def test_corpus__no_sentence__nearly_repeats_another_or_the_test_set(
+def test_corpus__no_sentence__nearly_repeats_another_or_the_test_sets(
     samples: list[Sample], catalogue: Catalogue
 ) -> None:
-    frozen = [sample.text for sample in load_file(catalogue, CHAT)]
+    frozen = [sample.text for path in sorted(TESTSETS.glob("*.tsv")) for sample in load_file(catalogue, path)]
     repeats = near_repeats([*frozen, *(sample.text for sample in samples)])
     assert [samples[later - len(frozen)].text for later, _ in repeats] == []
 

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.svm import LinearSVC
 
 from domain.catalogue import Catalogue
-from nlp import augment, crossfit, train
+from nlp import augment, train
 from nlp.corpus import Sample
 from nlp.model import Model
 
@@ -48,14 +48,3 @@ def test_train__same_samples_twice__same_model(samples: list[Sample], catalogue:
     first, second = _small(samples, catalogue)[1], _small(samples, catalogue)[1]
     assert np.array_equal(first.weights, second.weights)
     assert first.settings == second.settings
-
-
-def test_is_scale__hard_chat_and_easy_letters__are_none_and_a_sites_own_always_are() -> None:
-    def one(register: str, source: str) -> bool:
-        return crossfit.is_scale(Sample("x", "thanks", (), register, "w", source=source))
-
-    assert one("chat", "nlp/corpus/chat/care.tsv")
-    assert not one("dictated", "nlp/corpus/chat/indirect_a.tsv")
-    assert one("letter", "nlp/corpus/letters/hard_notes.tsv")
-    assert not one("note", "nlp/corpus/letters/terse.tsv")
-    assert one("letter", "")
