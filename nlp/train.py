@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SEED = 20
 MIN_MESSAGES = 6  #: a feature counts when this many messages have it: fewer cost accuracy, more memory and time
 MIN_TRIPLE = 8  #: the same of three characters, of which there are many
-LEAF_C, INTENT_C, NATURE_C = 0.5, 0.35, 0.5
+LEAF_C, INTENT_C, NATURE_C = 0.5, 0.5, 0.5
 #: What the classes of the lexicon weigh beside words and n-grams.
 SIGN_WEIGHT = 0.7
 SIGN_MARKS = "#@"
