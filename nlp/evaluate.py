@@ -24,8 +24,7 @@ from nlp import corpus
 from nlp.reader import NONE, Reader
 
 TESTSETS = Path(__file__).with_name("testset")  #: frozen; never learnt from
-LETTERS = TESTSETS / "letters.tsv"  #: the same for letters and operators' notes
-CHAT = TESTSETS / "chat.tsv"  #: in the corpus's format
+CHAT, LETTERS = TESTSETS / "chat.tsv", TESTSETS / "letters.tsv"  #: in the corpus's format
 BINS = 10
 RESAMPLES = 2_000
 SEED = 20
