@@ -6,6 +6,7 @@ A name alone says nothing to the reader, which learnt from what people miss: it 
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -21,7 +22,8 @@ OTHERWISE = frozenset(
     "fault_report service_complaint objection policy_question progress_question data_rights human_handoff".split()
 )
 
-GAP = r"[\s,，。.、!！~…;；:：]"
+GAPS = string.whitespace + "\u3000\xa0,，。.、!！~…;；:："
+GAP = rf"[\s{GAPS}]"
 ME = r"(?:我|俺|咱)们?"
 DENIED = (
     rf"(?:不好意思{GAP}*)?[哎诶唉啊哦嗯]?(?:不[对對](?:的|呀|啊|吧|了)?|不是(?:的|这样的?|这个|那个|啊|呀)?|不(?={GAP})|"
@@ -67,7 +69,7 @@ def read_many(reader: Reader, texts: Sequence[str]) -> list[Reading]:
 
 def parse(text: str) -> Parts | None:
     """The parts of a text that may correct what was understood; None for any other."""
-    text = re.sub(rf"^{GAP}+|{GAP}+$", "", text)
+    text = text.strip(GAPS)
     if not text or len(text) > LONGEST:
         return None
     denial = DENIAL.match(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.corrections import parse
 from bot.service import Handled, Service
 from storage.book import LABEL, NEED
 from storage.recount import differences
@@ -157,3 +158,13 @@ def test_correction__of_a_rejected_need__does_not_bring_it_back(service: Service
     press(service, buttons(handled)["都不是，不用记"])
     say(service, "不对，是食堂")
     assert ("car_parking", "rejected") in needs(service)
+
+
+@pytest.mark.timeout(5)
+def test_parse__long_run_of_commas__takes_no_time() -> None:
+    assert parse("不对" + "，" * 100_000 + "是食堂") is None
+
+
+@pytest.mark.parametrize("around", ["，。", " \t\n\u3000\xa0", "！！~…"])
+def test_parse__pauses_around_it__are_no_part_of_it(around: str) -> None:
+    assert parse(f"{around}不对，是食堂{around}") == ("", "食堂", True)
