@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from domain.reading import CONFIDENT, Correction, Mention, Reading
+from domain.reading import CONFIDENT, Correction, Reading
 from nlp.reader import Reader
 
 LONGEST = 40  #: characters; a longer text tells a story
@@ -84,21 +84,19 @@ def parse(text: str) -> Parts | None:
 
 
 def _correction(part: Parts, reading: Reading, of_names: Iterator[Reading]) -> Correction | None:
-    denied = next(of_names).needs if part.denied else ()
-    named = next(of_names).needs if part.named else ()
-    is_refusal = reading.intent == "objection" and bool(_sure(named))  # so reads a mere "不对"
+    correction = Correction(
+        denied=next(of_names).needs if part.denied else (),
+        named=next(of_names).needs if part.named else (),
+        is_denial=part.is_denial or bool(part.denied),
+    )
+    denied, named = ({mention.leaf for mention in sure} for sure in (correction.sure_denied, correction.sure_named))
+    is_refusal = reading.intent == "objection" and bool(named)  # so reads a mere "不对"
     if reading.intent in OTHERWISE and reading.intent_p >= CONFIDENT and not is_refusal:
         return None
     if not part.denied and not part.named and reading.needs:  # "不对，还缺药店" asks for one thing more
         return None
-    if part.denied and not part.is_denial and not _sure(denied):  # "不是我矫情，是楼道太黑"
+    if part.denied and not part.is_denial and not denied:  # "不是我矫情，是楼道太黑"
         return None
-    if part.denied and part.named and _sure(named) <= _sure(denied):  # "不是没药店，是药店太贵"
+    if part.denied and part.named and named <= denied:  # "不是没药店，是药店太贵"
         return None
-    if not part.denied and not part.is_denial and not _sure(named):
-        return None
-    return Correction(denied, named, part.is_denial or bool(part.denied))
-
-
-def _sure(mentions: Sequence[Mention]) -> frozenset[str]:
-    return frozenset(mention.leaf for mention in mentions if mention.p >= CONFIDENT)
+    return correction if correction.is_denial or named else None

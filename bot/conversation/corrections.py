@@ -11,7 +11,7 @@ from bot.conversation.say import say
 from bot.conversation.state import Dialogue, Filed, FiledNeed
 from domain.catalogue import OTHER_FACILITY
 from domain.messages import Button
-from domain.reading import CONFIDENT, Correction, Mention
+from domain.reading import Correction
 
 Step = tuple[Dialogue, tuple[Effect, ...]]
 
@@ -24,8 +24,8 @@ def correct(dialogue: Dialogue, correction: Correction, context: Context) -> Ste
     own = {need.need_id: need for need in context.own_needs if need.status in LIVE}
     recorded = [own[need_id] for need_id in items if need_id in own]
     leaves = {need.leaf for need in recorded}
-    instead = [leaf for leaf in _clear(correction.named) if leaf not in leaves]
-    denied = _clear(correction.denied)
+    instead = [mention.leaf for mention in correction.sure_named if mention.leaf not in leaves]
+    denied = {mention.leaf for mention in correction.sure_denied}
     aimed = [need for need in recorded if need.leaf in denied]
     if not aimed and (correction.named or not correction.denied):
         aimed = recorded
@@ -54,8 +54,3 @@ def _which_wrong(dialogue: Dialogue, aimed: Sequence[OwnNeed], instead: Sequence
         for need in aimed
     )
     return Dialogue(dialogue.stage, choices), (say(context, "which.wrong", choices=choices),)
-
-
-def _clear(mentions: Sequence[Mention]) -> list[str]:
-    """The facilities that are named without doubt."""
-    return [mention.leaf for mention in mentions if mention.p >= CONFIDENT and mention.leaf != OTHER_FACILITY]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 import pytest
 
-from bot.corrections import parse
+from bot.corrections import parse, read_many
 from bot.service import Handled, Service
 from storage.book import LABEL, NEED
 from storage.recount import differences
-from tests.builders import a_consented_resident, buttons, press, say
+from tests.builders import WORDS, FakeReader, a_consented_resident, buttons, press, say
+
+if TYPE_CHECKING:
+    from nlp.reader import Reader
 
 
 @pytest.fixture
@@ -168,3 +173,9 @@ def test_parse__long_run_of_commas__takes_no_time() -> None:
 @pytest.mark.parametrize("around", ["，。", " \t\n\u3000\xa0", "！！~…"])
 def test_parse__pauses_around_it__are_no_part_of_it(around: str) -> None:
     assert parse(f"{around}不对，是食堂{around}") == ("", "食堂", True)
+
+
+def test_read_many__only_names_what_the_catalogue_lacks__is_no_correction(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(WORDS, "凉亭", ("other_facility", 0.9))
+    readings = read_many(cast("Reader", FakeReader()), ["是凉亭", "不是凉亭"])
+    assert [reading.correction for reading in readings] == [None, None]
