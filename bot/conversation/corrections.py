@@ -17,28 +17,33 @@ Step = tuple[Dialogue, tuple[Effect, ...]]
 
 
 def correct(dialogue: Dialogue, correction: Correction, context: Context) -> Step | None:
-    """Corrects a need of the last receipt, or asks which one, or to what; None if the words are not about it."""
+    """Corrects a need of the last receipt, or asks which one, or to what; None if the words are not about it.
+
+    What the words deny may be older than the receipt; if it was never recorded, nothing is changed unasked.
+    """
     if not isinstance(dialogue.stage, Filed):
         return None
     items = {item.need_id: item for item in dialogue.stage.needs}
-    own = {need.need_id: need for need in context.own_needs if need.status in LIVE}
-    recorded = [own[need_id] for need_id in items if need_id in own]
+    own = [need for need in context.own_needs if need.status in LIVE]
+    recorded = [need for need in own if need.need_id in items]
     leaves = {need.leaf for need in recorded}
     instead = [mention.leaf for mention in correction.sure_named if mention.leaf not in leaves]
     denied = {mention.leaf for mention in correction.sure_denied}
-    aimed = [need for need in recorded if need.leaf in denied]
-    if not aimed and (correction.named or not correction.denied):
-        aimed = recorded
+    if correction.denied and not denied and not correction.named:
+        return None
+    wrong = [need for need in recorded if need.leaf in denied] or [need for need in own if need.leaf in denied]
+    aimed = wrong or recorded
     if not aimed or not (len(instead) == 1 or correction.is_denial):
         return None
-    if len(aimed) > 1:
+    if len(aimed) > 1 or (denied and not wrong):
         return _which_wrong(dialogue, aimed, instead, context)
     (need,) = aimed
     if len(instead) == 1:
         return reassign(dialogue, "set", f"{need.need_id}:{instead[0]}", context)
     heard = [mention for mention in correction.named if mention.leaf != OTHER_FACILITY]
     nearly = [leaf for mention in heard for leaf in mention.others]
-    likely = (*(mention.leaf for mention in heard), *nearly, *items[need.need_id].others)
+    others = items[need.need_id].others if need.need_id in items else ()
+    likely = (*(mention.leaf for mention in heard), *nearly, *others)
     choices, question = which(FiledNeed(need.need_id, need.leaf, likely), context, exclude=need.leaf)
     return Dialogue(dialogue.stage, choices), (question,)
 

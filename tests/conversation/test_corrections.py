@@ -144,6 +144,23 @@ def test_said__no_correction__is_heard_as_usual(service: Service, words: str, le
     assert labels(service) == []
 
 
+def test_correction__denies_an_older_need__changes_that_one(service: Service) -> None:
+    say(service, "没有车位")
+    say(service, "没有路灯")
+    say(service, "不是车位，是食堂")
+    assert needs(service) == [("community_canteen", "filed"), ("internal_road_lighting", "filed")]
+
+
+@pytest.mark.parametrize("words", ["不是厕所，是食堂", "不对，不是厕所，是食堂", "不对，不是厕所"])
+def test_correction__denies_what_was_never_recorded__asks_which_one(service: Service, words: str) -> None:
+    say(service, "没有车位")
+    say(service, "没有路灯")
+    handled = say(service, words)
+    assert told(handled) == service.world.texts("which.wrong")
+    assert list(buttons(handled)) == ["小区道路与路灯"]
+    assert needs(service) == [("car_parking", "filed"), ("internal_road_lighting", "filed")]
+
+
 def test_correction__after_something_else_was_talked_about__changes_nothing(service: Service) -> None:
     say(service, "没有车位")
     say(service, "公交什么进度")
