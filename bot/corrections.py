@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from domain.reading import CONFIDENT, Correction, Reading
+from domain.reading import CONFIDENT, Correction, Mention, Reading
 from nlp.reader import Reader
 
 LONGEST = 40  #: characters; a longer text tells a story
@@ -62,8 +62,8 @@ def read_many(reader: Reader, texts: Sequence[str]) -> list[Reading]:
     readings = reader.read_many([*texts, *named])
     of_names = iter(readings[len(texts) :])
     return [
-        structs.replace(reading, correction=_correction(part, reading, of_names)) if part else reading
-        for part, reading in zip(parts, readings, strict=False)
+        structs.replace(reading, correction=_correction(text, part, reading, of_names)) if part else reading
+        for text, part, reading in zip(texts, parts, readings, strict=False)
     ]
 
 
@@ -83,10 +83,10 @@ def parse(text: str) -> Parts | None:
     return None if is_vague and not denial else Parts(denied, named, denial is not None)
 
 
-def _correction(part: Parts, reading: Reading, of_names: Iterator[Reading]) -> Correction | None:
+def _correction(text: str, part: Parts, reading: Reading, of_names: Iterator[Reading]) -> Correction | None:
     correction = Correction(
-        denied=next(of_names).needs if part.denied else (),
-        named=next(of_names).needs if part.named else (),
+        denied=_placed(next(of_names).needs, part.denied, text) if part.denied else (),
+        named=_placed(next(of_names).needs, part.named, text) if part.named else (),
         is_denial=part.is_denial or bool(part.denied),
     )
     denied, named = ({mention.leaf for mention in sure} for sure in (correction.sure_denied, correction.sure_named))
@@ -100,3 +100,15 @@ def _correction(part: Parts, reading: Reading, of_names: Iterator[Reading]) -> C
     if part.denied and part.named and named <= denied:  # "不是没药店，是药店太贵"
         return None
     return correction if correction.is_denial or named else None
+
+
+def _placed(mentions: Sequence[Mention], words: str, text: str) -> tuple[Mention, ...]:
+    """What was read in `MISSING` and these words, where it stands in the text; nowhere if a name was turned round."""
+    at = text.find(words)
+    shift = at - len(MISSING)
+    return tuple(
+        structs.replace(mention, start=max(at, mention.start + shift), end=mention.end + shift)
+        if at >= 0
+        else structs.replace(mention, start=0, end=0)
+        for mention in mentions
+    )

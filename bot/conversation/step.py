@@ -326,10 +326,10 @@ def _said(dialogue: Dialogue, event: Said, context: Context) -> Step:
     if typed.isdecimal() or flow.number_of(typed) is not None:
         return dialogue, (say(context, "number.nothing", choices=dialogue.choices),)
     reading = event.reading
-    corrected = correct(dialogue, reading.correction, context) if reading.correction else None
-    if corrected is not None:
-        return corrected
     keep = KeepMessage(event.message_id, event.text, reading, "chat")
+    if reading.correction and (corrected := correct(dialogue, event.message_id, reading.correction, context)):
+        state, effects = corrected
+        return state, (keep, *effects)
     state, effects = file_message(event.message_id, reading, context.community, context)
     if isinstance(state.stage, Idle) and not reading.mentions:  # small talk
         state = Dialogue(_open_receipt(dialogue), state.choices)

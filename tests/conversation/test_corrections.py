@@ -8,7 +8,7 @@ import pytest
 
 from bot.corrections import parse, read_many
 from bot.service import Handled, Service
-from storage.book import LABEL, NEED
+from storage.book import LABEL, MESSAGE, NEED
 from storage.recount import differences
 from tests.builders import WORDS, FakeReader, a_consented_resident, buttons, press, say
 
@@ -89,9 +89,7 @@ def test_correction__after_small_talk__still_means_the_last_receipt(service: Ser
     assert needs(service) == [("community_canteen", "filed")]
 
 
-@pytest.mark.parametrize(
-    "words", ["不对，是火星", "错了", "不对，是公园", "不是的", "不对，是食堂和厕所", "不对，是车位"]
-)
+@pytest.mark.parametrize("words", ["不对，是火星", "错了", "不对，是公园", "不是的", "不对，是车位"])
 def test_correction__names_nothing_clearly__offers_the_choices(service: Service, words: str) -> None:
     say(service, "没有车位")
     handled = say(service, words)
@@ -99,9 +97,33 @@ def test_correction__names_nothing_clearly__offers_the_choices(service: Service,
     offered = [payload.rpartition(":")[2] for payload in buttons(handled).values() if payload.startswith("set:")]
     assert "car_parking" not in offered
     assert "other_facility" in offered
-    named = {"不对，是公园": ["pocket_park"], "不对，是食堂和厕所": ["community_canteen", "public_toilet"]}
-    assert offered[: len(named.get(words, []))] == named.get(words, [])
+    assert words != "不对，是公园" or offered[0] == "pocket_park"
     assert needs(service) == [("car_parking", "filed")]
+
+
+@pytest.mark.parametrize("words", ["不对，是食堂和厕所", "不是车位，是食堂和厕所", "我说的是食堂和厕所"])
+def test_correction__names_several__sets_the_first_and_files_the_rest(service: Service, words: str) -> None:
+    say(service, "没有车位")
+    answer = told(say(service, words))
+    assert "社区食堂" in answer
+    assert "公共厕所" in answer
+    assert needs(service) == [("community_canteen", "filed"), ("public_toilet", "filed")]
+    with service.database.transaction() as tx:
+        added = tx.execute(NEED.select().order_by(NEED.c.id.desc())).first()
+        kept = list(tx.execute(MESSAGE.select().order_by(MESSAGE.c.id)))
+    assert added is not None
+    assert [row.masked for row in kept] == ["没有车位", words]
+    assert added.message_id == kept[-1].id
+    assert words[added.span_start : added.span_end] == "厕所"
+    say(service, "不是厕所，是电梯")
+    assert needs(service) == [("community_canteen", "filed"), ("elevator_retrofit", "filed")]
+
+
+def test_correction__keeps_its_words(service: Service) -> None:
+    say(service, "没有车位")
+    say(service, "不对，是食堂")
+    with service.database.transaction() as tx:
+        assert [row.masked for row in tx.execute(MESSAGE.select())] == ["没有车位", "不对，是食堂"]
 
 
 def test_correction__of_several__the_denied_one(service: Service) -> None:
