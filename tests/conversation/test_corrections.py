@@ -33,6 +33,11 @@ def needs(service: Service) -> list[tuple[str, str]]:
         return [(row.leaf, row.status) for row in tx.execute(NEED.select().order_by(NEED.c.id))]
 
 
+def communities(service: Service) -> list[tuple[str, str]]:
+    with service.database.transaction() as tx:
+        return [(row.leaf, row.community) for row in tx.execute(NEED.select().order_by(NEED.c.id))]
+
+
 def labels(service: Service) -> list[tuple[str, str, str | None, str | None]]:
     with service.database.transaction() as tx:
         return [(row.by_role, row.old_leaf, row.new_leaf, row.intent) for row in tx.execute(LABEL.select())]
@@ -117,6 +122,36 @@ def test_correction__names_several__sets_the_first_and_files_the_rest(service: S
     assert words[added.span_start : added.span_end] == "厕所"
     say(service, "不是厕所，是电梯")
     assert needs(service) == [("community_canteen", "filed"), ("elevator_retrofit", "filed")]
+
+
+@pytest.mark.parametrize("words", ["不对，我住堤岭社区", "错了，我住堤岭", "不是石家园，是堤岭", "我住堤岭社区"])
+def test_correction__names_another_community__offers_to_change_it(service: Service, words: str) -> None:
+    say(service, "没有车位")
+    handled = say(service, words)
+    texts = service.world.texts
+    assert told(handled) == "\n".join(
+        [texts("community.stays", name="石家园社区"), texts("community.is_it", name="广川街道堤岭社区")]
+    )
+    say(service, "是")
+    say(service, "没有路灯")
+    assert communities(service) == [("car_parking", "P05-01"), ("internal_road_lighting", "P05-05")]
+
+
+def test_correction__names_another_community_and_a_need__files_it_there_when_agreed(service: Service) -> None:
+    say(service, "没有车位")
+    say(service, "不对，我说的是堤岭社区的食堂")
+    assert communities(service) == [("car_parking", "P05-01")]
+    say(service, "是")
+    assert communities(service) == [("car_parking", "P05-01"), ("community_canteen", "P05-05")]
+
+
+@pytest.mark.parametrize("words", ["不对，是石家园社区的食堂", "不对，是堤岭附近的食堂"])
+def test_correction__names_the_same_community_or_only_a_place_near_it__is_about_the_facility(
+    service: Service, words: str
+) -> None:
+    say(service, "没有车位")
+    say(service, words)
+    assert communities(service) == [("community_canteen", "P05-01")]
 
 
 def test_correction__keeps_its_words(service: Service) -> None:
