@@ -6,6 +6,7 @@ A name alone says nothing to the reader, which learnt from what people miss: it 
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -21,7 +22,8 @@ OTHERWISE = frozenset(
     "fault_report service_complaint objection policy_question progress_question data_rights human_handoff".split()
 )
 
-GAP = r"[\s,，。.、!！~…;；:：]"
+GAPS = string.whitespace + "\u3000\xa0,，。.、!！~…;；:："
+GAP = rf"[\s{GAPS}]"
 ME = r"(?:我|俺|咱)们?"
 DENIED = (
     rf"(?:不好意思{GAP}*)?[哎诶唉啊哦嗯]?(?:不[对對](?:的|呀|啊|吧|了)?|不是(?:的|这样的?|这个|那个|啊|呀)?|不(?={GAP})|"
@@ -60,14 +62,14 @@ def read_many(reader: Reader, texts: Sequence[str]) -> list[Reading]:
     readings = reader.read_many([*texts, *named])
     of_names = iter(readings[len(texts) :])
     return [
-        structs.replace(reading, correction=_correction(part, reading, of_names)) if part else reading
-        for part, reading in zip(parts, readings, strict=False)
+        structs.replace(reading, correction=_correction(text, part, reading, of_names)) if part else reading
+        for text, part, reading in zip(texts, parts, readings, strict=False)
     ]
 
 
 def parse(text: str) -> Parts | None:
     """The parts of a text that may correct what was understood; None for any other."""
-    text = re.sub(rf"^{GAP}+|{GAP}+$", "", text)
+    text = text.strip(GAPS)
     if not text or len(text) > LONGEST:
         return None
     denial = DENIAL.match(text)
@@ -81,22 +83,32 @@ def parse(text: str) -> Parts | None:
     return None if is_vague and not denial else Parts(denied, named, denial is not None)
 
 
-def _correction(part: Parts, reading: Reading, of_names: Iterator[Reading]) -> Correction | None:
-    denied = next(of_names).needs if part.denied else ()
-    named = next(of_names).needs if part.named else ()
-    is_refusal = reading.intent == "objection" and bool(_sure(named))  # so reads a mere "不对"
+def _correction(text: str, part: Parts, reading: Reading, of_names: Iterator[Reading]) -> Correction | None:
+    correction = Correction(
+        denied=_placed(next(of_names).needs, part.denied, text) if part.denied else (),
+        named=_placed(next(of_names).needs, part.named, text) if part.named else (),
+        is_denial=part.is_denial or bool(part.denied),
+    )
+    denied, named = ({mention.leaf for mention in sure} for sure in (correction.sure_denied, correction.sure_named))
+    is_refusal = reading.intent == "objection" and bool(named)  # so reads a mere "不对"
     if reading.intent in OTHERWISE and reading.intent_p >= CONFIDENT and not is_refusal:
         return None
     if not part.denied and not part.named and reading.needs:  # "不对，还缺药店" asks for one thing more
         return None
-    if part.denied and not part.is_denial and not _sure(denied):  # "不是我矫情，是楼道太黑"
+    if part.denied and not part.is_denial and not denied:  # "不是我矫情，是楼道太黑"
         return None
-    if part.denied and part.named and _sure(named) <= _sure(denied):  # "不是没药店，是药店太贵"
+    if part.denied and part.named and named <= denied:  # "不是没药店，是药店太贵"
         return None
-    if not part.denied and not part.is_denial and not _sure(named):
-        return None
-    return Correction(denied, named, part.is_denial or bool(part.denied))
+    return correction if correction.is_denial or named else None
 
 
-def _sure(mentions: Sequence[Mention]) -> frozenset[str]:
-    return frozenset(mention.leaf for mention in mentions if mention.p >= CONFIDENT)
+def _placed(mentions: Sequence[Mention], words: str, text: str) -> tuple[Mention, ...]:
+    """What was read in `MISSING` and these words, where it stands in the text; nowhere if a name was turned round."""
+    at = text.find(words)
+    shift = at - len(MISSING)
+    return tuple(
+        structs.replace(mention, start=max(at, mention.start + shift), end=mention.end + shift)
+        if at >= 0
+        else structs.replace(mention, start=0, end=0)
+        for mention in mentions
+    )

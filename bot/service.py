@@ -509,9 +509,10 @@ def _joined(says: Sequence[Outbound]) -> Outbound:
 
 
 def _ids_needed(dialogue: Dialogue, event: Event) -> int:
-    """How many needs the event may file: outside surveys and open questions, what the text mentions."""
+    """How many needs the event may file: outside surveys and open questions, what the text mentions or corrects."""
     if isinstance(event, Said) and isinstance(dialogue.stage, Idle | Filed):
-        return max(1, len(event.reading.mentions))
+        named = event.reading.correction.named if event.reading.correction else ()
+        return max(1, len(event.reading.mentions), len(named))
     waiting = dialogue.stage.pending if isinstance(dialogue.stage, AskCommunity) else ()
     return NEEDS_IDS * (1 + len(waiting))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from domain.catalogue import OTHER_FACILITY
+
 #: From this probability on a need is filed without asking first; below it the resident chooses.
 CONFIDENT = 0.6
 
@@ -39,6 +41,21 @@ class Correction(msgspec.Struct, frozen=True, gc=False):
     denied: tuple[Mention, ...]  #: what was not meant
     named: tuple[Mention, ...]  #: what was meant
     is_denial: bool  #: it says outright that something was read wrongly
+
+    @property
+    def sure_denied(self) -> tuple[Mention, ...]:
+        """The facilities of the catalogue that were not meant, without doubt; each once."""
+        return _sure(self.denied)
+
+    @property
+    def sure_named(self) -> tuple[Mention, ...]:
+        """The facilities of the catalogue that were meant, without doubt; each once."""
+        return _sure(self.named)
+
+
+def _sure(mentions: tuple[Mention, ...]) -> tuple[Mention, ...]:
+    sure = {m.leaf: m for m in mentions if m.p >= CONFIDENT and m.leaf != OTHER_FACILITY}
+    return tuple(sure.values())
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):

@@ -326,14 +326,31 @@ def _said(dialogue: Dialogue, event: Said, context: Context) -> Step:
     if typed.isdecimal() or flow.number_of(typed) is not None:
         return dialogue, (say(context, "number.nothing", choices=dialogue.choices),)
     reading = event.reading
-    corrected = correct(dialogue, reading.correction, context) if reading.correction else None
-    if corrected is not None:
-        return corrected
     keep = KeepMessage(event.message_id, event.text, reading, "chat")
+    if elsewhere := _lives_elsewhere(dialogue, event, context):
+        state, effects = elsewhere
+        return state, (keep, *effects)
+    if reading.correction and (corrected := correct(dialogue, event.message_id, reading.correction, context)):
+        state, effects = corrected
+        return state, (keep, *effects)
     state, effects = file_message(event.message_id, reading, context.community, context)
     if isinstance(state.stage, Idle) and not reading.mentions:  # small talk
         state = Dialogue(_open_receipt(dialogue), state.choices)
     return state, (keep, *effects)
+
+
+def _lives_elsewhere(dialogue: Dialogue, event: Said, context: Context) -> Step | None:
+    """ "不对，我住堤岭": offers to change the community after a receipt; None for a text that names no other one."""
+    reading = event.reading
+    is_about_it = reading.correction is not None or (_is_name(event) and not is_aside(reading))
+    if context.community is None or not isinstance(dialogue.stage, Filed) or not is_about_it:
+        return None
+    named = context.world.match_community(event.text).sure
+    if named is None or named == context.community:
+        return None
+    pending = (Pending(event.message_id, reading),) if reading.needs else ()
+    state, asked = _ask_community(context, pending, "community.ask", (named,))
+    return state, (say(context, "community.stays", name=context.world.city.tree[context.community].name), *asked)
 
 
 def _where(dialogue: Dialogue, event: Said, context: Context) -> Step:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 import pytest
 
+from bot.corrections import parse, read_many
 from bot.service import Handled, Service
-from storage.book import LABEL, NEED
+from storage.book import LABEL, MESSAGE, NEED
 from storage.recount import differences
-from tests.builders import a_consented_resident, buttons, press, say
+from tests.builders import WORDS, FakeReader, a_consented_resident, buttons, press, say
+
+if TYPE_CHECKING:
+    from nlp.reader import Reader
 
 
 @pytest.fixture
@@ -25,6 +31,11 @@ def needs(service: Service) -> list[tuple[str, str]]:
     with service.database.transaction() as tx:
         assert differences(tx) == []
         return [(row.leaf, row.status) for row in tx.execute(NEED.select().order_by(NEED.c.id))]
+
+
+def communities(service: Service) -> list[tuple[str, str]]:
+    with service.database.transaction() as tx:
+        return [(row.leaf, row.community) for row in tx.execute(NEED.select().order_by(NEED.c.id))]
 
 
 def labels(service: Service) -> list[tuple[str, str, str | None, str | None]]:
@@ -83,9 +94,7 @@ def test_correction__after_small_talk__still_means_the_last_receipt(service: Ser
     assert needs(service) == [("community_canteen", "filed")]
 
 
-@pytest.mark.parametrize(
-    "words", ["不对，是火星", "错了", "不对，是公园", "不是的", "不对，是食堂和厕所", "不对，是车位"]
-)
+@pytest.mark.parametrize("words", ["不对，是火星", "错了", "不对，是公园", "不是的", "不对，是车位"])
 def test_correction__names_nothing_clearly__offers_the_choices(service: Service, words: str) -> None:
     say(service, "没有车位")
     handled = say(service, words)
@@ -93,9 +102,63 @@ def test_correction__names_nothing_clearly__offers_the_choices(service: Service,
     offered = [payload.rpartition(":")[2] for payload in buttons(handled).values() if payload.startswith("set:")]
     assert "car_parking" not in offered
     assert "other_facility" in offered
-    named = {"不对，是公园": ["pocket_park"], "不对，是食堂和厕所": ["community_canteen", "public_toilet"]}
-    assert offered[: len(named.get(words, []))] == named.get(words, [])
+    assert words != "不对，是公园" or offered[0] == "pocket_park"
     assert needs(service) == [("car_parking", "filed")]
+
+
+@pytest.mark.parametrize("words", ["不对，是食堂和厕所", "不是车位，是食堂和厕所", "我说的是食堂和厕所"])
+def test_correction__names_several__sets_the_first_and_files_the_rest(service: Service, words: str) -> None:
+    say(service, "没有车位")
+    answer = told(say(service, words))
+    assert "社区食堂" in answer
+    assert "公共厕所" in answer
+    assert needs(service) == [("community_canteen", "filed"), ("public_toilet", "filed")]
+    with service.database.transaction() as tx:
+        added = tx.execute(NEED.select().order_by(NEED.c.id.desc())).first()
+        kept = list(tx.execute(MESSAGE.select().order_by(MESSAGE.c.id)))
+    assert added is not None
+    assert [row.masked for row in kept] == ["没有车位", words]
+    assert added.message_id == kept[-1].id
+    assert words[added.span_start : added.span_end] == "厕所"
+    say(service, "不是厕所，是电梯")
+    assert needs(service) == [("community_canteen", "filed"), ("elevator_retrofit", "filed")]
+
+
+@pytest.mark.parametrize("words", ["不对，我住堤岭社区", "错了，我住堤岭", "不是石家园，是堤岭", "我住堤岭社区"])
+def test_correction__names_another_community__offers_to_change_it(service: Service, words: str) -> None:
+    say(service, "没有车位")
+    handled = say(service, words)
+    texts = service.world.texts
+    assert told(handled) == "\n".join(
+        [texts("community.stays", name="石家园社区"), texts("community.is_it", name="广川街道堤岭社区")]
+    )
+    say(service, "是")
+    say(service, "没有路灯")
+    assert communities(service) == [("car_parking", "P05-01"), ("internal_road_lighting", "P05-05")]
+
+
+def test_correction__names_another_community_and_a_need__files_it_there_when_agreed(service: Service) -> None:
+    say(service, "没有车位")
+    say(service, "不对，我说的是堤岭社区的食堂")
+    assert communities(service) == [("car_parking", "P05-01")]
+    say(service, "是")
+    assert communities(service) == [("car_parking", "P05-01"), ("community_canteen", "P05-05")]
+
+
+@pytest.mark.parametrize("words", ["不对，是石家园社区的食堂", "不对，是堤岭附近的食堂"])
+def test_correction__names_the_same_community_or_only_a_place_near_it__is_about_the_facility(
+    service: Service, words: str
+) -> None:
+    say(service, "没有车位")
+    say(service, words)
+    assert communities(service) == [("community_canteen", "P05-01")]
+
+
+def test_correction__keeps_its_words(service: Service) -> None:
+    say(service, "没有车位")
+    say(service, "不对，是食堂")
+    with service.database.transaction() as tx:
+        assert [row.masked for row in tx.execute(MESSAGE.select())] == ["没有车位", "不对，是食堂"]
 
 
 def test_correction__of_several__the_denied_one(service: Service) -> None:
@@ -138,6 +201,23 @@ def test_said__no_correction__is_heard_as_usual(service: Service, words: str, le
     assert labels(service) == []
 
 
+def test_correction__denies_an_older_need__changes_that_one(service: Service) -> None:
+    say(service, "没有车位")
+    say(service, "没有路灯")
+    say(service, "不是车位，是食堂")
+    assert needs(service) == [("community_canteen", "filed"), ("internal_road_lighting", "filed")]
+
+
+@pytest.mark.parametrize("words", ["不是厕所，是食堂", "不对，不是厕所，是食堂", "不对，不是厕所"])
+def test_correction__denies_what_was_never_recorded__asks_which_one(service: Service, words: str) -> None:
+    say(service, "没有车位")
+    say(service, "没有路灯")
+    handled = say(service, words)
+    assert told(handled) == service.world.texts("which.wrong")
+    assert list(buttons(handled)) == ["小区道路与路灯"]
+    assert needs(service) == [("car_parking", "filed"), ("internal_road_lighting", "filed")]
+
+
 def test_correction__after_something_else_was_talked_about__changes_nothing(service: Service) -> None:
     say(service, "没有车位")
     say(service, "公交什么进度")
@@ -157,3 +237,19 @@ def test_correction__of_a_rejected_need__does_not_bring_it_back(service: Service
     press(service, buttons(handled)["都不是，不用记"])
     say(service, "不对，是食堂")
     assert ("car_parking", "rejected") in needs(service)
+
+
+@pytest.mark.timeout(5)
+def test_parse__long_run_of_commas__takes_no_time() -> None:
+    assert parse("不对" + "，" * 100_000 + "是食堂") is None
+
+
+@pytest.mark.parametrize("around", ["，。", " \t\n\u3000\xa0", "！！~…"])
+def test_parse__pauses_around_it__are_no_part_of_it(around: str) -> None:
+    assert parse(f"{around}不对，是食堂{around}") == ("", "食堂", True)
+
+
+def test_read_many__only_names_what_the_catalogue_lacks__is_no_correction(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(WORDS, "凉亭", ("other_facility", 0.9))
+    readings = read_many(cast("Reader", FakeReader()), ["是凉亭", "不是凉亭"])
+    assert [reading.correction for reading in readings] == [None, None]
