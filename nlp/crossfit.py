@@ -24,8 +24,9 @@ FOLDS = 5
 LARGEST = 0.15  #: share of the corpus
 #: Files of what was written to be hard: learnt from and measured, but no scale for how sure the reader may be.
 HARD = ("/indirect_", "/rules", "/contrast_", "/danger/")
-#: Letters as doubtful as real ones, never learnt from: how sure the reader may be of a letter's intent. Of the corpus's
-#: own letters, written with an intent in mind, it reads many more rightly.
+#: Never learnt from: chat of hands that know no sentence of the corpus, and letters as doubtful as real ones. By them
+#: the reader learns how sure it may be of chat and of a letter's intent. Much of the corpus's chat was written to be
+#: hard and is read less rightly; its letters were written with an intent in mind and are read more rightly.
 SCALE = versions.SCALE
 SPOKEN = frozenset({"chat", "dictated"})
 CATALOGUE = "catalogue"  #: the writer of the catalogue's examples, learnt from in every fold and never measured
@@ -59,10 +60,10 @@ def train_measured(samples: Sequence[Sample], catalogue: Catalogue, version: str
         leaf, intent = (head.fit(fold, seed) for head in prepared.heads[:2])
         part = assemble(prepared, leaf, intent, nature)
         readings += read_fold(part, [sample for sample in samples if sample.writer in fold])
-    usual = believable_maps(one for one in readings if not any(part in one.sample.source for part in HARD))
-    doubtful = believable_maps(read_fold(model, load_file(catalogue, SCALE)))
-    letters = {name: value for name, value in doubtful.items() if name.startswith("intent_letter")}
-    settings = {**model.settings, **usual, **letters}
+    known = believable_maps(one for one in readings if not any(part in one.sample.source for part in HARD))
+    unknown = believable_maps(read_fold(model, load_file(catalogue, SCALE)))
+    facilities_of_letters = {name: value for name, value in known.items() if name.startswith("leaf_letter")}
+    settings = {**model.settings, **known, **unknown, **facilities_of_letters}
     return replace(model, settings=settings, figures=figures(readings, settings))
 
 

@@ -17,10 +17,10 @@ CONTEXT = 0.5
 NEARBY = 0.2  #: the same when it is asked where a facility stands
 #: Per register (chat, letter): a facility is mentioned if the whole message, or a clause of it, speaks for it with this
 #: probability. In letters a clause alone is often a place name.
-WHOLE = {False: 0.40, True: 0.30}
+WHOLE = {False: 0.40, True: 0.35}
 CLAUSE = {False: 0.42, True: 0.60}
-#: The same of a facility beside the main one: letters name much on the way.
-FURTHER = {False: 0.0, True: 0.55}
+#: The same of a facility beside the main one, in letters that ask for nothing: they name much on the way.
+FURTHER = 0.60
 #: A facility is none beside the best one if it is this much less probable.
 BESIDE = 0.25
 #: A clause belongs to a facility from this probability on, if it is not another's.
@@ -73,7 +73,7 @@ def chance(decided: Array, slope: float, shift: float) -> Array:
 
 
 def stretches(
-    scores: Scores, first: int, own: int, silent: set[int], *, is_letter: bool, needed: bool
+    scores: Scores, first: int, own: int, silent: set[int], *, is_letter: bool, needed: bool, asked: bool
 ) -> list[Stretch]:
     """What a message mentions, its main facility first.
 
@@ -81,6 +81,7 @@ def stretches(
         first, own: row of its first clause; row of the whole message, which comes after its last clause.
         silent: rows of clauses that name a facility without meaning it.
         needed: whether the message must be about a facility.
+        asked: whether it asks for facilities.
     """
     rows = [row for row in range(first, own) if row not in silent]
     if not rows:
@@ -101,7 +102,7 @@ def stretches(
             return []
         said = np.array([best])
     ranked = said[np.argsort(-(whole[said] + 0.25 * highest[said]))][:MAX_MENTIONS]
-    least = max(BESIDE * float(strength[ranked].max()), FURTHER[is_letter])
+    least = max(BESIDE * float(strength[ranked].max()), FURTHER if is_letter and not asked else 0.0)
     chosen = [leaf for place, leaf in enumerate(ranked.tolist()) if place == 0 or strength[leaf] >= least]
     if len(rows) == 1:
         return [Stretch(float(strength[leaf]), leaf, rows[0], rows[0]) for leaf in chosen]

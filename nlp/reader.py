@@ -180,9 +180,9 @@ class Reader:
         if not message.spans:
             intent, p = "unclear", 1.0
         formal = rules.is_letter(known)
-        found = [] if intent in CARRIES_NONE else self._found(message, scores, intent in CARRIES_ONE)
+        found = [] if intent in CARRIES_NONE else self._found(message, scores, intent)
         if intent == "unclear" and rules.lacks(known):
-            found = [one for one in self._found(message, scores, True) if one.p >= NAMED]
+            found = [one for one in self._found(message, scores, "need_report") if one.p >= NAMED]
             intent, p = ("need_report", NAMED) if found else (intent, p)
         if intent == "need_report" and rules.is_bare_charging(known):
             found = [one for one in found if self.model.leaves[one.leaf] not in CHARGING]
@@ -218,14 +218,15 @@ class Reader:
         kind = emergency.find(known, kinds)
         return emergency.kind_of_danger(known) if kind is None and p >= SEEN else kind
 
-    def _found(self, message: _Parsed, scores: _Scores, needed: bool) -> list[mentions.Stretch]:
+    def _found(self, message: _Parsed, scores: _Scores, intent: str) -> list[mentions.Stretch]:
         return mentions.stretches(
             scores.leaves,
             message.first,
             message.first + len(message.spans),
             self._enough(message),
             is_letter=rules.is_letter(message.normal.text),
-            needed=needed,
+            needed=intent in CARRIES_ONE,
+            asked=intent == "need_report",
         )
 
     def _enough(self, message: _Parsed) -> set[int]:

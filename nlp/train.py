@@ -50,8 +50,8 @@ RARE = 0.003
 #: What turns decision values into probabilities. Slopes and shifts of the log-odds are measured on held-out writers
 #: (nlp/crossfit.py); these say "as they come".
 SETTINGS = {
-    "leaf_slope": 3.0,
-    "leaf_shift": 0.6,
+    "leaf_slope": 4.0,
+    "leaf_shift": 0.9,
     "intent_temperature": 8.0,
     **{
         f"{head}_{register}_{name}": value

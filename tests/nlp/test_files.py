@@ -128,7 +128,7 @@ def test_evaluate_file__real_messages__no_worse_than_measured(reader: Reader) ->
         result = evaluate_file(reader, source)
     with (Path(REAL) / "out_of_scope_dev.jsonl").open(encoding="utf-8") as source:
         foreign = reader.read_many([json.loads(line)["text"] for line in source])
-    assert result.figures["first_leaf"].rate >= 0.77
-    assert result.figures["intent"].rate >= 0.70
-    assert result.figures["leaf_f1"].rate >= 0.72
+    assert result.figures["first_leaf"].rate >= 0.81
+    assert result.figures["intent"].rate >= 0.74
+    assert result.figures["leaf_f1"].rate >= 0.76
     assert sum(bool(reading.needs) for reading in foreign) / len(foreign) <= 0.02
