@@ -46,7 +46,6 @@ def ask(
         places: communities to choose from: what a typed name may mean, or all.
         group: the open group of a facility question.
     """
-    stage = msgspec.structs.replace(stage, guess=places[0] if len(places) == 1 else None)
     survey = context.world.surveys[stage.survey]
     question = survey.question(stage.question)
     buttons = _buttons(stage, question, context, places, group)

@@ -66,6 +66,8 @@ def _chosen(dialogue: Dialogue, text: str) -> str | None:
     typed = text.strip(LOOSE)
     if not typed or len(typed) > 40:
         return None
+    if (confirmed := _confirmed(dialogue, typed)) is not None:
+        return confirmed
     number = flow.number_of(typed)
     if number is not None and 1 <= number <= len(dialogue.choices):
         return dialogue.choices[number - 1].payload
@@ -74,6 +76,20 @@ def _chosen(dialogue: Dialogue, text: str) -> str | None:
     begun = [button for button in dialogue.choices if len(typed) > 1 and button.label.startswith(typed)]
     found = same or [button for button in begun if not button.payload.startswith(IN)]
     return found[0].payload if len(found) == 1 else None
+
+
+def _confirmed(dialogue: Dialogue, typed: str) -> str | None:
+    """The payload of a yes or no, typed to "do you live in X?"."""
+    if not _is_guess_open(dialogue):
+        return None
+    yes, no = dialogue.choices
+    return yes.payload if typed.lower() in HERE else no.payload if typed.lower() in NOT_HERE else None
+
+
+def _is_guess_open(dialogue: Dialogue) -> bool:
+    """Whether "do you live in X?" was the last thing asked: its two buttons, and no others, were shown."""
+    payloads = [button.payload for button in dialogue.choices]
+    return len(payloads) == 2 and payloads[0].startswith(IN) and payloads[1] == IN + "other"
 
 
 #: What people type instead of a command.
@@ -252,7 +268,7 @@ def _ask_community(context: Context, pending: tuple[Pending, ...], key: str, cod
         name = _label(context, guess)
         choices = _buttons(context, ("community.yes", IN + guess), ("community.no", IN + "other"), name=name)
         key = "community.is_it_kept" if pending else "community.is_it"
-        return Dialogue(AskCommunity(pending, guess), choices), (say(context, key, choices=choices, name=name),)
+        return Dialogue(AskCommunity(pending), choices), (say(context, key, choices=choices, name=name),)
     areas = [tree[code] for code in codes] or tree.all_communities
     choices = tuple(
         Button(_label(context, area.code) if area.circle_scale == 15 or codes else area.name, IN + area.code)
@@ -339,11 +355,6 @@ def _said(dialogue: Dialogue, event: Said, context: Context) -> Step:
 def _where(dialogue: Dialogue, event: Said, context: Context) -> Step:
     """A text while the community is unknown: its name; or what is filed as soon as we know; or what needs no place."""
     pending, reading = _pending(dialogue), event.reading
-    if isinstance(dialogue.stage, AskCommunity) and dialogue.stage.guess:
-        if (typed := event.text.lower().strip(LOOSE)) in HERE:
-            return _in_community(dialogue, dialogue.stage.guess, context)
-        if typed in NOT_HERE:
-            return _ask_community(context, pending, "community.ask")
     meant = context.world.match_community(event.text)
     is_name = _is_name(event)
     if meant.sure and (is_name or not reading.mentions):
@@ -359,7 +370,9 @@ def _where(dialogue: Dialogue, event: Said, context: Context) -> Step:
     if not (meant.possible and is_name) and _is_no_place(dialogue, reading):
         choices, answered = answer(reading, context)
         if not pending:
-            return Dialogue(dialogue.stage, choices or dialogue.choices), (keep, answered)
+            # the numbers of a list still count; a "yes" from now on is one to the answer
+            shown = () if _is_guess_open(dialogue) else dialogue.choices
+            return Dialogue(dialogue.stage, choices or shown), (keep, answered)
         state, effects = _ask_community(context, pending, "community.ask_kept")
         return state, (keep, answered, *effects)
     return _ask_community(

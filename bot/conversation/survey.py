@@ -215,7 +215,7 @@ def _facility_pressed(stage: InSurvey, question: Question, value: str, context: 
 # free text
 
 
-def said(_dialogue: Dialogue, stage: InSurvey, event: Said, context: Context) -> Step:
+def said(dialogue: Dialogue, stage: InSurvey, event: Said, context: Context) -> Step:
     """A typed answer, a move, or something else that has to be heard before the survey goes on."""
     question = answers.current(stage, context)
     if question is None:
@@ -232,7 +232,7 @@ def said(_dialogue: Dialogue, stage: InSurvey, event: Said, context: Context) ->
     if question.kind == "text":
         return _text(stage, question, event, context)
     if question.kind == "place":
-        return _place_said(stage, event, context)
+        return _place_said(dialogue, stage, event, context)
     try:
         value = flow.parse(question, event.text)
         if isinstance(value, list) and stage.draft:
@@ -273,8 +273,10 @@ def _text(stage: InSurvey, question: Question, event: Said, context: Context) ->
     return answers.answered(stage, reading.masked, effects, context)
 
 
-def _place_said(stage: InSurvey, event: Said, context: Context) -> Step:
-    shown = questions.place_options(context, (stage.guess,) if stage.guess else ())
+def _place_said(dialogue: Dialogue, stage: InSurvey, event: Said, context: Context) -> Step:
+    offered = [button.payload.rpartition(":")[2] for button in dialogue.choices if button.payload.startswith("sv:")]
+    codes = tuple(code for code in offered if code in context.world.city.tree)
+    shown = questions.place_options(context, codes) if codes else ()  # "yes" means what the last message asked
     try:
         return _place(stage, str(flow.parse(answers.asked(stage, context), event.text, shown)), context)
     except InputError:

@@ -139,6 +139,26 @@ def test_said__guess_answered_with_another_name__takes_that(service: Service) ->
     assert told(say(service, "不是，是堤岭")) == service.world.texts("community.set", name="堤岭社区")
 
 
+@pytest.mark.parametrize("between", ["删除我的信息", "撤回", "隐私怎么保护", "谢谢"])
+def test_said__guess_and_then_something_else__yes_is_no_answer_to_it(service: Service, between: str) -> None:
+    say(service, "停车不方便，没有车位")
+    press(service, "in:P05-05")
+    say(service, "换小区")
+    say(service, "北苑小区")
+    say(service, between)
+    say(service, "是")
+    assert resident_lives(service) == "P05-05"
+
+
+def test_said__erasing_asked_while_a_need_waits__yes_files_nothing(service: Service) -> None:
+    say(service, "没有食堂")
+    say(service, "石家庄")
+    say(service, "删除我的信息")
+    assert NOT_FOUND in told(say(service, "是"))
+    assert needs(service) == []
+    assert resident_lives(service) is None
+
+
 def test_said__need_waits_and_name_is_a_guess__is_filed_when_confirmed(service: Service) -> None:
     say(service, "没有食堂")
     assert told(say(service, "石家庄")) == service.world.texts("community.is_it_kept", name="运河街道石家园社区")

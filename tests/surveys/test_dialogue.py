@@ -230,6 +230,14 @@ def test_survey__guess_asked_and_then_aside__here_means_home_again(talk: Talk) -
     assert talk.answers["place"] == COMMUNITY
 
 
+@pytest.mark.parametrize("first", ["北苑", "帮助"])
+@pytest.mark.parametrize("yes", ["是", "对"])
+def test_survey__erasing_asked_in_the_middle__yes_is_no_community(talk: Talk, first: str, yes: str) -> None:
+    talk.begin()
+    talk.say(first, "删除我的信息", yes)
+    assert (talk.question, talk.answers) == ("place", {})
+
+
 def test_survey__need_in_the_middle__is_filed_and_the_question_asked_again(talk: Talk) -> None:
     talk.begin()
     talk.say("1", "我们楼下没有车位")
