@@ -65,8 +65,8 @@ def community_matcher(tree: AreaTree, gazetteer: Sequence[Entry] = ()) -> Callab
     whole = {
         _bare(area.name): Meant(None, _codes(tree, area)) for area in tree.by_code.values() if area.kind != "community"
     }
-    whole |= {name: _one_of(codes) for name, codes in names.items()}
-    shortened = [Entry(name, "", code) for name, codes in names.items() if len(name) > 1 for code in codes]
+    whole |= {name: _one_of(sorted(codes)) for name, codes in names.items()}
+    shortened = [Entry(name, "", code) for name, codes in names.items() if len(name) > 1 for code in sorted(codes)]
     spoken = Places([*shortened, *tree_entries(tree), *gazetteer])
 
     def match(text: str) -> Meant:

@@ -13,6 +13,8 @@ GAZETTEER = (
     Entry("锦绣城", "estate", "P05-01"),
     Entry("人民医院", "landmark", "P05-04"),
     Entry("西街小学", "landmark"),
+    Entry("滨河湾", "estate", "P05-01"),
+    Entry("滨河湾", "estate", "P05-05"),
 )
 match = community_matcher(TREE, GAZETTEER)
 
@@ -95,6 +97,8 @@ def test_match__name_or_alias__is_sure(typed: str, community: str) -> None:
         ("俺在石家园社区那边打工", ["石家园社区"]),
         ("上班的地方在堤岭", ["堤岭社区"]),
         ("打算搬到北园社区", ["北园社区"]),
+        ("滨河湾", ["石家园社区", "堤岭社区"]),
+        ("我们滨河湾没有食堂", ["石家园社区", "堤岭社区"]),
         ("石家园和堤岭都没有食堂", ["石家园社区", "堤岭社区"]),
     ],
 )
