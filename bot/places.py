@@ -190,7 +190,8 @@ def _sounds(name: str) -> tuple[str, ...]:
 
 def _dull(sounds: Sequence[str]) -> list[str]:
     """The sounds as a half-deaf or northern ear hears them: zh as z, t as d, n as l, -ng as -n."""
-    return [re.sub("^([zcs])h", r"\1", sound).translate(DULL)[:1] + re.sub("g$", "", sound[1:]) for sound in sounds]
+    flat = [re.sub("^([zcs])h", r"\1", sound) for sound in sounds]
+    return [sound[:1].translate(DULL) + re.sub("g$", "", sound[1:]) for sound in flat]
 
 
 DULL = str.maketrans("ptkcqrn", "bdgzjll")

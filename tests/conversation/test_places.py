@@ -129,3 +129,10 @@ def test_match__near_a_name__is_a_guess(typed: str, communities: list[str]) -> N
 )
 def test_match__no_name__is_nothing(typed: str) -> None:
     assert match(typed) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"), [("张庄", "臧庄"), ("常庄", "仓庄"), ("石庄", "寺庄"), ("天庄", "电庄"), ("宁庄", "林庄")]
+)
+def test_match__sounds_mixed_up_in_the_north__is_a_guess(name: str, typed: str) -> None:
+    assert community_matcher(TREE, [Entry(name, "estate", "P05-01")])(typed) == (None, ("P05-01",))
