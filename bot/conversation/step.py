@@ -18,9 +18,9 @@ from bot.conversation.needs import (
     reassign,
     withdraw_list,
 )
-from bot.conversation.questions import HERE, NOT_HERE
 from bot.conversation.say import say, say_notice, say_welcome
 from bot.conversation.state import AskCommunity, AskConsent, Dialogue, Filed, Fresh, Idle, InSurvey, Pending
+from bot.conversation.yes import AGREES, DECLINES, HERE, NOT_HERE, says
 from domain.messages import Button
 from domain.reading import CONFIDENT, Reading
 from surveys import flow
@@ -83,7 +83,7 @@ def _confirmed(dialogue: Dialogue, typed: str) -> str | None:
     if not _is_guess_open(dialogue):
         return None
     yes, no = dialogue.choices
-    return yes.payload if typed.lower() in HERE else no.payload if typed.lower() in NOT_HERE else None
+    return yes.payload if says(HERE, typed) else no.payload if says(NOT_HERE, typed) else None
 
 
 def _is_guess_open(dialogue: Dialogue) -> bool:
@@ -223,18 +223,13 @@ def _notice(context: Context, community: str | None) -> Step:
     )
 
 
-YES = frozenset("同意 好 好的 行 可以 中 嗯 是 是的 愿意 ok yes agree 我同意 同意的".split())
-NO = frozenset("不同意 不 不行 不要 不愿意 算了 no".split())
-
-
 def _before_consent(dialogue: Dialogue, event: Event, context: Context) -> Step:
     stage = dialogue.stage
     answer = ""
     if isinstance(event, Pressed):
         answer = event.payload
     elif isinstance(event, Said):
-        typed = event.text.lower().strip(LOOSE)
-        answer = "consent:yes" if typed in YES else "consent:no" if typed in NO else ""
+        answer = "consent:yes" if says(AGREES, event.text) else "consent:no" if says(DECLINES, event.text) else ""
     if not isinstance(stage, AskConsent):
         # a "yes" counts only for a notice that was shown
         return _notice(context, None)

@@ -31,6 +31,7 @@ from bot.conversation.needs import (
 )
 from bot.conversation.say import say
 from bot.conversation.state import AskCommunity, Dialogue, Filed, Idle, InSurvey
+from bot.conversation.yes import HERE, NOT_HERE, says
 from domain.catalogue import OTHER_FACILITY
 from domain.errors import InputError
 from domain.reading import CONFIDENT, Mention, Reading
@@ -276,12 +277,14 @@ def _text(stage: InSurvey, question: Question, event: Said, context: Context) ->
 def _place_said(dialogue: Dialogue, stage: InSurvey, event: Said, context: Context) -> Step:
     offered = [button.payload.rpartition(":")[2] for button in dialogue.choices if button.payload.startswith("sv:")]
     codes = tuple(code for code in offered if code in context.world.city.tree)
-    shown = questions.place_options(context, codes) if codes else ()  # "yes" means what the last message asked
+    if len(codes) == 1 and says(HERE, event.text):  # "yes" means what the last message asked
+        return _place(stage, codes[0], context)
+    shown = questions.place_options(context, codes) if codes else ()
     try:
         return _place(stage, str(flow.parse(answers.asked(stage, context), event.text, shown)), context)
     except InputError:
         pass
-    if shown and flow.clean(event.text) in questions.NOT_HERE:
+    if shown and says(NOT_HERE, event.text):
         return _all_places(stage, context)
     if _is_need(event.reading) and len(event.text) > 12:
         return _aside(stage, event, context, "")

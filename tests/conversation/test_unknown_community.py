@@ -115,7 +115,9 @@ def test_said__data_rights__choices_work_by_number(service: Service) -> None:
     assert told(say(service, "1")) == service.world.texts("mine.none")
 
 
-@pytest.mark.parametrize("yes", ["是", "是的", "对", "嗯", "1", "一", "第一个", "是，新湖街道北园社区"])
+@pytest.mark.parametrize(
+    "yes", ["是", "是的", "对", "嗯", "对啊", "对对对", "好的", "1", "一", "第一个", "是，新湖街道北园社区"]
+)
 def test_said__guess__is_asked_about_and_taken_only_when_confirmed(service: Service, yes: str) -> None:
     asked = say(service, "北苑小区")
     assert told(asked) == service.world.texts("community.is_it", name="新湖街道北园社区")
@@ -125,7 +127,7 @@ def test_said__guess__is_asked_about_and_taken_only_when_confirmed(service: Serv
     assert resident_lives(service) == "P05-04"
 
 
-@pytest.mark.parametrize("no", ["不是", "不", "不对", "2", "二", "不是，我再选"])
+@pytest.mark.parametrize("no", ["不是", "不", "不对", "不是啊", "没有", "2", "二", "不是，我再选"])
 def test_said__guess_denied__shows_every_community(service: Service, no: str) -> None:
     say(service, "北苑小区")
     shown = say(service, no)

@@ -207,7 +207,7 @@ def test_survey__community_guessed__is_asked_about(talk: Talk) -> None:
     assert talk.row("SELECT community FROM resident") == "P05-04"
 
 
-@pytest.mark.parametrize("no", ["不是", "2", "别的社区"])
+@pytest.mark.parametrize("no", ["不是", "不是呀", "2", "别的社区"])
 def test_survey__community_guessed_wrongly__shows_every_community(talk: Talk, no: str) -> None:
     talk.begin()
     talk.say("北苑", no)
