@@ -22,7 +22,7 @@ from bot.conversation.say import say, say_notice, say_welcome
 from bot.conversation.state import AskCommunity, AskConsent, Dialogue, Filed, Fresh, Idle, InSurvey, Pending
 from bot.conversation.yes import AGREES, DECLINES, HERE, NOT_HERE, says
 from domain.messages import Button
-from domain.reading import CONFIDENT, Reading
+from domain.reading import Reading
 from surveys import flow
 
 Step = tuple[Dialogue, tuple[Effect, ...]]
@@ -30,7 +30,6 @@ Step = tuple[Dialogue, tuple[Effect, ...]]
 IN = "in:"  #: before a community's code: "I live there"
 MAX_LISTED = 20
 MAX_PENDING = 4  #: messages kept while the community is not known
-LONGEST_NAME = 12  #: characters; a longer text in which a facility is heard is more than a community's name
 GREETING_SURE = 0.85  #: asked where they live, people answer "I am from X": that reads much like a greeting
 LOOSE = " \t\n\u3000。.!!、,,~~))"  #: what people type around a number or a word
 
@@ -327,7 +326,7 @@ def _said(dialogue: Dialogue, event: Said, context: Context) -> Step:
     stage = dialogue.stage
     if isinstance(stage, InSurvey):
         asked = any(button.payload.startswith(IN) for button in dialogue.choices)
-        meant = context.world.match_community(event.text) if asked and _is_name(event) else Meant()
+        meant = context.world.match_community(event.text) if asked and event.is_name else Meant()
         return (
             _in_community(dialogue, meant.sure, context) if meant.sure else survey.said(dialogue, stage, event, context)
         )
@@ -351,8 +350,7 @@ def _where(dialogue: Dialogue, event: Said, context: Context) -> Step:
     """A text while the community is unknown: its name; or what is filed as soon as we know; or what needs no place."""
     pending, reading = _pending(dialogue), event.reading
     meant = context.world.match_community(event.text)
-    is_name = _is_name(event)
-    if meant.sure and (is_name or not reading.mentions):
+    if meant.sure and (event.is_name or not reading.mentions):
         return _in_community(dialogue, meant.sure, context)
     keep = KeepMessage(event.message_id, event.text, reading, "chat")
     if is_filed(reading) or meant.sure:
@@ -362,7 +360,7 @@ def _where(dialogue: Dialogue, event: Said, context: Context) -> Step:
         else:
             state, effects = _ask_community(context, pending, "community.ask_kept", meant.possible)
         return state, (keep, *effects)
-    if not (meant.possible and is_name) and _is_no_place(dialogue, reading):
+    if not (meant.possible and event.is_name) and _is_no_place(dialogue, reading):
         choices, answered = answer(reading, context)
         if not pending:
             # the numbers of a list still count; a "yes" from now on is one to the answer
@@ -373,11 +371,6 @@ def _where(dialogue: Dialogue, event: Said, context: Context) -> Step:
     return _ask_community(
         context, pending, "community.which" if meant.possible else "community.not_found", meant.possible
     )
-
-
-def _is_name(event: Said) -> bool:
-    """Whether a text is short enough for a name, and no facility is clearly heard in it."""
-    return len(event.text) <= LONGEST_NAME and all(mention.p < CONFIDENT for mention in event.reading.mentions)
 
 
 def _is_no_place(dialogue: Dialogue, reading: Reading) -> bool:

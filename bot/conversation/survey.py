@@ -286,9 +286,9 @@ def _place_said(dialogue: Dialogue, stage: InSurvey, event: Said, context: Conte
         pass
     if shown and says(NOT_HERE, event.text):
         return _all_places(stage, context)
-    if _is_need(event.reading) and len(event.text) > 12:
-        return _aside(stage, event, context, "")
     meant = context.world.match_community(event.text)
+    if _is_need(event.reading) and not event.is_name:
+        return _place_and_need(stage, meant.sure, event, context) if meant.sure else _aside(stage, event, context, "")
     if meant.sure:
         return _place(stage, meant.sure, context)
     if not meant.possible:
@@ -305,9 +305,16 @@ def _all_places(stage: InSurvey, context: Context) -> Step:
     return after, (asked,)
 
 
-def _place(stage: InSurvey, code: str, context: Context) -> Step:
+def _place(stage: InSurvey, code: str, context: Context, effects: tuple[Effect, ...] = ()) -> Step:
     moved = () if code == context.community else (SetCommunity(code),)
-    return answers.answered(stage, code, moved, msgspec.structs.replace(context, community=code))
+    return answers.answered(stage, code, (*moved, *effects), msgspec.structs.replace(context, community=code))
+
+
+def _place_and_need(stage: InSurvey, code: str, event: Said, context: Context) -> Step:
+    """Where somebody lives and what is missing there, in one text: "堤岭社区没有食堂"."""
+    keep = KeepMessage(event.message_id, event.text, event.reading, "chat")
+    effects, _ = needs_of(event.message_id, event.reading.needs, code, context, "chat")
+    return _place(stage, code, context, (keep, *effects, *answers.noted(receipt_lines(effects, context), context)))
 
 
 def _aside(stage: InSurvey, event: Said, context: Context, fault: str) -> Step:
@@ -319,6 +326,9 @@ def _aside(stage: InSurvey, event: Said, context: Context, fault: str) -> Step:
         effects, _ = needs_of(event.message_id, reading.needs, context.community, context, "chat")
         after, asked = questions.ask(stage, context, lead)
         return after, (keep, *effects, *answers.noted(receipt_lines(effects, context), context), asked)
+    if _is_need(reading):  # of an unknown community: it is not filed, but its words are kept
+        after, asked = questions.ask(stage, context, fault)
+        return after, (keep, asked)
     is_words = any(sign.isalpha() for sign in event.text)
     if is_words and context.community and is_aside(reading):
         _, answer = file_message(event.message_id, reading, context.community, context)

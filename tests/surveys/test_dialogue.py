@@ -250,6 +250,31 @@ def test_survey__need_in_the_middle__is_filed_and_the_question_asked_again(talk:
     assert talk.question == "household"
 
 
+@pytest.mark.parametrize("words", ["堤岭社区没有食堂", "我们堤岭社区这边一直都没有食堂，老人吃饭难"])
+def test_survey__community_and_need_in_one_text__both_are_taken(talk: Talk, words: str) -> None:
+    talk.begin()
+    talk.say(words)
+    assert talk.answers == {"place": "P05-05"}
+    assert talk.rows("SELECT leaf, community, status FROM need") == [("community_canteen", "P05-05", "filed")]
+    assert talk.row("SELECT community FROM resident") == "P05-05"
+    assert "编号" in talk.replies[0].text
+    assert talk.question == "age"
+
+
+def test_survey__community_and_need_in_one_text__counts_the_neighbours_there(talk: Talk) -> None:
+    Talk(talk.service, user="u2", community="P05-05").say("没有食堂", "退订")
+    talk.begin()
+    talk.say("堤岭社区没有食堂")
+    assert talk.service.world.texts("receipt.neighbours", count=1) in talk.replies[0].text
+
+
+def test_survey__need_with_a_guess_at_the_community__is_filed_and_the_question_asked_again(talk: Talk) -> None:
+    talk.begin()
+    talk.say("北苑没有食堂")
+    assert talk.needs == [("community_canteen", "chat", "filed")]
+    assert (talk.question, talk.answers) == ("place", {})
+
+
 def test_survey__fault_in_the_middle__is_kept_beside_the_demand(talk: Talk) -> None:
     talk.begin()
     talk.say("1", "路灯坏了")
