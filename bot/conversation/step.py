@@ -168,8 +168,7 @@ def _command(dialogue: Dialogue, event: Commanded, context: Context) -> Step:
     if event.name == "surveys":
         return dialogue, (SetSurveys(True), say(context, "surveys.on", choices=dialogue.choices))
     if event.name == "community":
-        state, effects_ = _ask_community(context, _pending(dialogue), "community.ask")
-        return (Dialogue(dialogue.stage, state.choices) if isinstance(dialogue.stage, InSurvey) else state), effects_
+        return _ask_other_community(dialogue, context, "community.ask")
     return dialogue, (say(context, "command.unknown", name=event.name[:20], choices=dialogue.choices),)
 
 
@@ -273,6 +272,12 @@ def _ask_community(context: Context, pending: tuple[Pending, ...], key: str, cod
     return Dialogue(AskCommunity(pending), choices), (say(context, key, choices=choices),)
 
 
+def _ask_other_community(dialogue: Dialogue, context: Context, key: str, codes: tuple[str, ...] = ()) -> Step:
+    """As `_ask_community`, for somebody who may be in the middle of a survey, which then waits."""
+    state, effects = _ask_community(context, _pending(dialogue), key, codes)
+    return (Dialogue(dialogue.stage, state.choices) if isinstance(dialogue.stage, InSurvey) else state), effects
+
+
 def _label(context: Context, code: str) -> str:
     """The community with its street: names alone can be alike."""
     tree = context.world.city.tree
@@ -327,9 +332,11 @@ def _said(dialogue: Dialogue, event: Said, context: Context) -> Step:
     if isinstance(stage, InSurvey):
         asked = any(button.payload.startswith(IN) for button in dialogue.choices)
         meant = context.world.match_community(event.text) if asked and event.is_name else Meant()
-        return (
-            _in_community(dialogue, meant.sure, context) if meant.sure else survey.said(dialogue, stage, event, context)
-        )
+        if meant.sure:
+            return _in_community(dialogue, meant.sure, context)
+        if meant.possible:
+            return _ask_other_community(dialogue, context, "community.which", meant.possible)
+        return survey.said(dialogue, stage, event, context)
     if isinstance(stage, AskCommunity) or context.community is None:
         return _where(dialogue, event, context)
     typed = event.text.strip(LOOSE)

@@ -224,6 +224,18 @@ def test_survey__community_changed_in_the_middle__is_known_by_its_typed_name(tal
     assert talk.question == "age"
 
 
+@pytest.mark.parametrize("answers", [("是",), ("1",), ("不是", "北园")])
+def test_survey__community_changed_to_nearly_a_name__is_asked_about(talk: Talk, answers: tuple[str, ...]) -> None:
+    talk.begin()
+    talk.say("1", "0", "0")
+    assert talk.question == "missing"
+    asked = talk.say("换小区", "北苑")
+    assert asked == talk.service.world.texts("community.is_it", name="新湖街道北园社区")
+    talk.say(*answers)
+    assert talk.row("SELECT community FROM resident") == "P05-04"
+    assert (talk.question, talk.answers) == ("missing", {"place": COMMUNITY})
+
+
 def test_survey__guess_asked_and_then_aside__here_means_home_again(talk: Talk) -> None:
     talk.begin()
     talk.say("北苑", "跳过", "是")
