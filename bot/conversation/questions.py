@@ -86,9 +86,16 @@ def all_places(context: Context) -> tuple[str, ...]:
 
 def place_options(context: Context, codes: tuple[str, ...] = ()) -> tuple[Option, ...]:
     """The communities to choose from: those given, or where the resident is known to live, or all."""
-    tree = context.world.city.tree
     known = codes or ((context.community,) if context.community else all_places(context))
-    return tuple(Option(code, Name(zh=tree[code].name, en=tree[code].name)) for code in known)
+    labels = [place_label(context, code) for code in known]
+    return tuple(Option(code, Name(zh=label, en=label)) for code, label in zip(known, labels, strict=True))
+
+
+def place_label(context: Context, code: str) -> str:
+    """The community with its street: names alone can be alike."""
+    tree = context.world.city.tree
+    street = tree.ancestor(code, "street")
+    return f"{street.name if street else ''}{tree[code].name}"
 
 
 def _buttons(

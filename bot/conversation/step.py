@@ -18,6 +18,7 @@ from bot.conversation.needs import (
     reassign,
     withdraw_list,
 )
+from bot.conversation.questions import place_label
 from bot.conversation.say import say, say_notice, say_welcome
 from bot.conversation.state import AskCommunity, AskConsent, Dialogue, Filed, Fresh, Idle, InSurvey, Pending
 from bot.conversation.yes import AGREES, DECLINES, HERE, NOT_HERE, says
@@ -258,13 +259,13 @@ def _ask_community(context: Context, pending: tuple[Pending, ...], key: str, cod
     texts, tree = context.world.texts, context.world.city.tree
     if len(codes) == 1:
         (guess,) = codes
-        name = _label(context, guess)
+        name = place_label(context, guess)
         choices = _buttons(context, ("community.yes", IN + guess), ("community.no", IN + "other"), name=name)
         key = "community.is_it_kept" if pending else "community.is_it"
         return Dialogue(AskCommunity(pending), choices), (say(context, key, choices=choices, name=name),)
     areas = [tree[code] for code in codes] or tree.all_communities
     choices = tuple(
-        Button(_label(context, area.code) if area.circle_scale == 15 or codes else area.name, IN + area.code)
+        Button(place_label(context, area.code) if area.circle_scale == 15 or codes else area.name, IN + area.code)
         for area in areas[:MAX_LISTED]
     )
     if codes:
@@ -276,13 +277,6 @@ def _ask_other_community(dialogue: Dialogue, context: Context, key: str, codes: 
     """As `_ask_community`, for somebody who may be in the middle of a survey, which then waits."""
     state, effects = _ask_community(context, _pending(dialogue), key, codes)
     return (Dialogue(dialogue.stage, state.choices) if isinstance(dialogue.stage, InSurvey) else state), effects
-
-
-def _label(context: Context, code: str) -> str:
-    """The community with its street: names alone can be alike."""
-    tree = context.world.city.tree
-    street = tree.ancestor(code, "street")
-    return f"{street.name if street else ''}{tree[code].name}"
 
 
 def _in_community(dialogue: Dialogue, code: str, context: Context) -> Step:

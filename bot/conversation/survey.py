@@ -293,7 +293,7 @@ def _place_said(dialogue: Dialogue, stage: InSurvey, event: Said, context: Conte
         return _place(stage, meant.sure, context)
     if not meant.possible:
         return _aside(stage, event, context, context.world.texts("error.survey.place"))
-    name = context.world.city.tree[meant.possible[0]].name
+    name = questions.place_label(context, meant.possible[0])
     lead = context.world.texts("survey.which_place" if len(meant.possible) > 1 else "community.is_it", name=name)
     after, asked = questions.ask(stage, context, lead, places=meant.possible)
     return after, (asked,)

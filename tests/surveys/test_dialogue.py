@@ -200,7 +200,8 @@ def test_survey__another_community__moves_the_resident(talk: Talk) -> None:
 
 def test_survey__community_guessed__is_asked_about(talk: Talk) -> None:
     talk.begin()
-    assert talk.say("北苑").startswith(talk.service.world.texts("community.is_it", name="北园社区"))
+    assert talk.say("北苑").startswith(talk.service.world.texts("community.is_it", name="新湖街道北园社区"))
+    assert talk.buttons[0].label == "新湖街道北园社区"
     assert talk.answers == {}
     talk.say("是")
     assert talk.answers["place"] == "P05-04"
