@@ -1,6 +1,7 @@
 """Where a message says it is: names of the area tree and of the operator's gazetteer, estates, buildings, gates, roads.
 
-Hints, not decisions: a resident's own community is what they chose. Door numbers are personal data and never a hint.
+To the reader these are hints, not decisions. Where a resident lives is decided in `bot.places`, from the known names
+alone: what is sure is taken, a guess is asked about. Door numbers are personal data and never a hint.
 """
 
 from __future__ import annotations
