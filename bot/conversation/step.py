@@ -275,8 +275,10 @@ def _ask_community(context: Context, pending: tuple[Pending, ...], key: str, cod
 
 def _ask_other_community(dialogue: Dialogue, context: Context, key: str, codes: tuple[str, ...] = ()) -> Step:
     """As `_ask_community`, for somebody who may be in the middle of a survey, which then waits."""
-    state, effects = _ask_community(context, _pending(dialogue), key, codes)
-    return (Dialogue(dialogue.stage, state.choices) if isinstance(dialogue.stage, InSurvey) else state), effects
+    asking, effects = _ask_community(context, _pending(dialogue), key, codes)
+    if isinstance(dialogue.stage, InSurvey):
+        asking = Dialogue(dialogue.stage, asking.choices)
+    return asking, effects
 
 
 def _in_community(dialogue: Dialogue, code: str, context: Context) -> Step:
