@@ -92,6 +92,11 @@ def _is_guess_open(dialogue: Dialogue) -> bool:
     return len(payloads) == 2 and payloads[0].startswith(IN) and payloads[1] == IN + "other"
 
 
+def _still_counting(dialogue: Dialogue) -> tuple[Button, ...]:
+    """The buttons that count after something else was said: a list's numbers do, a "yes" is then one to that."""
+    return () if _is_guess_open(dialogue) else dialogue.choices
+
+
 #: What people type instead of a command.
 WORDS = {
     "帮助": "help",
@@ -139,7 +144,7 @@ def _emergency(dialogue: Dialogue, event: Said, context: Context) -> Step:
     effects: list[Effect] = [say(context, "literal", text="\n".join(lines))]
     if context.consented:
         effects.insert(0, KeepMessage(event.message_id, event.text, event.reading, "chat"))
-    return dialogue, tuple(effects)
+    return Dialogue(dialogue.stage, _still_counting(dialogue)), tuple(effects)
 
 
 # commands
@@ -366,9 +371,7 @@ def _where(dialogue: Dialogue, event: Said, context: Context) -> Step:
     if not (meant.possible and event.is_name) and _is_no_place(dialogue, reading):
         choices, answered = answer(reading, context)
         if not pending:
-            # the numbers of a list still count; a "yes" from now on is one to the answer
-            shown = () if _is_guess_open(dialogue) else dialogue.choices
-            return Dialogue(dialogue.stage, choices or shown), (keep, answered)
+            return Dialogue(dialogue.stage, choices or _still_counting(dialogue)), (keep, answered)
         state, effects = _ask_community(context, pending, "community.ask_kept")
         return state, (keep, answered, *effects)
     return _ask_community(

@@ -141,7 +141,7 @@ def test_said__guess_answered_with_another_name__takes_that(service: Service) ->
     assert told(say(service, "不是，是堤岭")) == service.world.texts("community.set", name="堤岭社区")
 
 
-@pytest.mark.parametrize("between", ["删除我的信息", "撤回", "隐私怎么保护", "谢谢"])
+@pytest.mark.parametrize("between", ["删除我的信息", "撤回", "隐私怎么保护", "谢谢", "着火了"])
 def test_said__guess_and_then_something_else__yes_is_no_answer_to_it(service: Service, between: str) -> None:
     say(service, "停车不方便，没有车位")
     press(service, "in:P05-05")
