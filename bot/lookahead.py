@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
-from bot.conversation.state import AskCommunity, Dialogue
+from bot.conversation.state import AskCommunity, Dialogue, InSurvey
 from domain.messages import Inbound
 from domain.reading import Reading
 from storage.book import Person, Standing
@@ -23,9 +24,11 @@ def counts_wanted(
     """(community, facility) pairs whose number of residents the answer to this event may name. May repeat pairs.
 
     Args:
-        communities: all of the city's, for a resident whose own is not known yet.
+        communities: all of the city's, for a resident whose own is not known yet or may change.
     """
     leaves = {mention.leaf for mention in reading.mentions} if reading else set()
+    if isinstance(dialogue.stage, InSurvey):  # asked where they live, they may name another community and a need there
+        yield from product(communities, tuple(leaves))
     if reading and reading.correction:
         leaves |= {mention.leaf for mention in reading.correction.named}
     pending = dialogue.stage.pending if isinstance(dialogue.stage, AskCommunity) else ()

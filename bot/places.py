@@ -1,7 +1,8 @@
 """Which community is meant, and is that sure or a guess? The home of rapidfuzz and pypinyin.
 
 the whole text is a name       sure; a street's name is a guess at its communities
-a sentence says a name         sure; a guess where it may be another place: "near X", "from X", "X road"
+a sentence says a name         sure; a guess where it may be another place: "near X", "from X", "X road", "my
+                               mother lives in X", "I used to live in X", "I work in X"
 the text is nearly a name      sure for one character of a long name that sounds the same, otherwise a guess
 """
 
@@ -23,6 +24,7 @@ NEARLY = 20.0  #: behind the best by more than this, a name is not offered
 LONG = 4  #: characters; so long a name is still known when one of them is written as another of the same sound
 LONGEST = 12  #: characters; a longer text is a sentence, no name with a slip in it
 MOST = 5  #: guesses offered at once
+NEAR = 30  #: characters before a name that may say whose it is
 HOMES = ("community", "estate", "building")  #: kinds of places people live in; others are only near
 
 #: A name as people say it: "俺家住石家园那边的".
@@ -32,9 +34,19 @@ SAID = re.compile(
     r"(?:社区|小区|街道|居委会|村委会|村)?[那这]?(?:边|块|里|儿)?的?[啊呀哈吧呢了嘛]?\W*"
 )
 #: What may stand before a name, so that it is not the end of another word ("东西街").
-BEGINS = re.compile(r"(?:^|[^\u4e00-\u9fff]|[我俺咱们家住在是叫到从去离往和跟与州市道镇办]|(?<![小社])区)$")
+BEGINS = re.compile(r"(?:^|[^\u4e00-\u9fff]|[我俺咱们家住在是叫到来从去离往和跟与州市道镇办]|(?<![小社])区)$")
 DENIED = re.compile(r"(?:[不没](?:是|住|在)|搬出|搬离|离开|除了)(?:在|了)?$")
-ELSEWHERE = re.compile(r"(?:离|去|到|从|往|靠近?|挨着|路过|经过|隔壁|旁边|对面|像|比)的?$")
+ELSEWHERE = re.compile(
+    r"(?:离|(?<!搬)[去到]|从|往|靠近?|挨着|路过|经过|隔壁|旁边|对面|像|比)的?$"
+    r"|(?:打算|准备|[想要将])搬[到来去]$|(?:上班|工作|上学|打工)的?(?:地方|单位)?[在是]$"
+)
+#: What the clause of a name may say before it: not now, or not the one who writes.
+FORMERLY = re.compile(r"(?:以前|之前|从前|原来|原先|早先|过去|曾经|小时候)(?!.*(?:现在|如今|后来|搬))")
+SOMEBODY_ELSE = re.compile(
+    r"(?:[爸妈爹娘爷奶姥姐妹哥弟姑姨舅叔婶]|父[母亲]|母亲|公公|婆婆|岳[父母]|儿子|女儿|闺女|亲戚|朋友|同学|同事|单位|公司|(?<!其)[他她])"
+    r"(?!.*[我俺咱])"
+)
+WORKS = re.compile(r"(?:社区|小区)?(?:那边|这边|里)?(?:上班|工作(?!人员|者|站)|上学|打工|读书|念书|做生意|开店)")
 NOT_THERE = re.compile(
     r"(?:社区|小区)?的?(?:附近|旁|对面|隔壁|边上|边儿上|[东西南北][边面]|以?外|路|大?街|大道|巷|[里公]?地|远)"
 )
@@ -53,8 +65,8 @@ def community_matcher(tree: AreaTree, gazetteer: Sequence[Entry] = ()) -> Callab
     whole = {
         _bare(area.name): Meant(None, _codes(tree, area)) for area in tree.by_code.values() if area.kind != "community"
     }
-    whole |= {name: _one_of(codes) for name, codes in names.items()}
-    shortened = [Entry(name, "", code) for name, codes in names.items() if len(name) > 1 for code in codes]
+    whole |= {name: _one_of(sorted(codes)) for name, codes in names.items()}
+    shortened = [Entry(name, "", code) for name, codes in names.items() if len(name) > 1 for code in sorted(codes)]
     spoken = Places([*shortened, *tree_entries(tree), *gazetteer])
 
     def match(text: str) -> Meant:
@@ -108,19 +120,31 @@ def _heard(text: str, hints: Sequence[PlaceHint], tree: AreaTree) -> Meant:
     """What a sentence says of its names: where somebody lives, where they do not, or perhaps."""
     sure, perhaps, wider = [], [], []
     for hint in hints:
-        before, after = text[: hint.start], text[hint.end :]
+        before, after = text[max(0, hint.start - NEAR) : hint.start], text[hint.end :]
         begins = BEGINS.search(before) or hint.name.endswith("社区")
         if hint.area is None or DENIED.search(before) or not (hint.kind or begins):
             continue
         if tree[hint.area].kind != "community":
             wider.append(_codes(tree, tree[hint.area]))
-        elif hint.kind not in HOMES or not begins or ELSEWHERE.search(before) or NOT_THERE.match(after):
+        elif hint.kind not in HOMES or not begins or _is_elsewhere(before, after):
             perhaps.append(hint.area)
         else:
             sure.append(hint.area)
     if sure:
         return _one_of(sure)
     return Meant(None, tuple(dict.fromkeys(perhaps)) or min(wider, key=len, default=()))
+
+
+def _is_elsewhere(before: str, after: str) -> bool:
+    """Whether the words around a name leave room for another home."""
+    clause = re.split(r"[,，。.!！?？;；:：\s]", before)[-1]
+    return bool(
+        ELSEWHERE.search(before)
+        or NOT_THERE.match(after)
+        or FORMERLY.search(clause)
+        or SOMEBODY_ELSE.search(clause)
+        or (before.endswith("在") and WORKS.match(after))
+    )
 
 
 # with a slip
@@ -166,7 +190,8 @@ def _sounds(name: str) -> tuple[str, ...]:
 
 def _dull(sounds: Sequence[str]) -> list[str]:
     """The sounds as a half-deaf or northern ear hears them: zh as z, t as d, n as l, -ng as -n."""
-    return [re.sub("^([zcs])h", r"\1", sound).translate(DULL)[:1] + re.sub("g$", "", sound[1:]) for sound in sounds]
+    flat = [re.sub("^([zcs])h", r"\1", sound) for sound in sounds]
+    return [sound[:1].translate(DULL) + re.sub("g$", "", sound[1:]) for sound in flat]
 
 
 DULL = str.maketrans("ptkcqrn", "bdgzjll")

@@ -1,6 +1,7 @@
 """Where a message says it is: names of the area tree and of the operator's gazetteer, estates, buildings, gates, roads.
 
-Hints, not decisions: a resident's own community is what they chose. Door numbers are personal data and never a hint.
+To the reader these are hints, not decisions. Where a resident lives is decided in `bot.places`, from the known names
+alone: what is sure is taken, a guess is asked about. Door numbers are personal data and never a hint.
 """
 
 from __future__ import annotations
@@ -116,18 +117,20 @@ def _entry(line: str, number: int, tree: AreaTree) -> Entry:
 
 
 class Places:
-    """Finds places in texts. Immutable."""
+    """Finds places in texts; a name of several areas is a hint for each of them. Immutable."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        self._entries = {fold(entry.name): entry for entry in entries}
+        self._entries: dict[str, dict[str | None, Entry]] = {}
+        for entry in entries:
+            self._entries.setdefault(fold(entry.name), {})[entry.area] = entry
 
     @cached_property
     def _names(self) -> Any:
         import ahocorasick
 
         automaton = ahocorasick.Automaton()
-        for name, entry in self._entries.items():
-            automaton.add_word(name, entry)
+        for name, by_area in self._entries.items():
+            automaton.add_word(name, tuple(by_area.values()))
         automaton.make_automaton()
         return automaton
 
@@ -147,17 +150,24 @@ class Places:
 
     def _known(self, text: str) -> Iterator[PlaceHint]:
         if self._entries:
-            for last, entry in self._names.iter(text):
-                start = last + 1 - len(entry.name)
-                yield PlaceHint(entry.kind, text[start : last + 1], start, last + 1, entry.area)
+            for last, entries in self._names.iter(text):
+                for entry in entries:
+                    start = last + 1 - len(entry.name)
+                    yield PlaceHint(entry.kind, text[start : last + 1], start, last + 1, entry.area)
 
 
 def _apart(hints: list[PlaceHint]) -> list[PlaceHint]:
-    """The longest of those that overlap, in the order of the text."""
+    """The longest of those that overlap, in the order of the text; every area of one name."""
     if len(hints) < 2:
         return hints
     kept: list[PlaceHint] = []
     for hint in sorted(hints, key=lambda hint: (hint.start - hint.end, hint.area is None)):
-        if not any(hint.start < other.end and other.start < hint.end for other in kept):
+        if not any(_hides(other, hint) for other in kept):
             kept.append(hint)
     return sorted(kept, key=lambda hint: hint.start)
+
+
+def _hides(longer: PlaceHint, hint: PlaceHint) -> bool:
+    overlap = hint.start < longer.end and longer.start < hint.end
+    is_other_area = hint.area is not None and (hint.start, hint.end) == (longer.start, longer.end)
+    return overlap and not is_other_area

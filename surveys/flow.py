@@ -23,7 +23,7 @@ SKIP = frozenset("0 零 〇 跳过 略过 不想说 不说 不填 不答 skip pa
 BACK = frozenset("上一题 上一个 上一步 回上一题 返回上一题 返回 back".split())
 DONE = frozenset("选好了 好了 没有了 没了 就这些 不改 下一题 done next".split())
 
-_NUMERALS = {numeral: value for value, numeral in enumerate("零一二三四五六七八九十")} | {"两": 2, "〇": 0}
+_DIGITS = {numeral: value for value, numeral in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
 _ENDS = re.compile(r"^[\s。、,]+|[\s。.!?~、,;)]+$")
 _QUANTITY = re.compile(r"([0-9]{1,4})(?:多?岁了?|来?分钟)?")
 _SEPARATORS = re.compile(r"[\s,、;/+.。和跟]+")
@@ -107,12 +107,12 @@ def number_of(typed: str) -> int | None:
     bare = re.sub(r"^第|(个|项|题|分|星|号)$", "", clean(typed))
     if bare.isascii() and bare.isdigit():
         return int(bare) if len(bare) < 4 else None
-    if not bare or any(sign not in _NUMERALS for sign in bare) or len(bare) > 3:
+    tens, ten, units = bare.partition("十")
+    if not ten:
+        return _DIGITS.get(bare)
+    if any(part and part not in _DIGITS for part in (tens, units)):  # "二三十" is no number, but some
         return None
-    if "十" in bare:
-        tens, _, units = bare.partition("十")
-        return (_NUMERALS[tens] if tens else 1) * 10 + (_NUMERALS.get(units, 0) if units else 0)
-    return _NUMERALS[bare] if len(bare) == 1 else None
+    return _DIGITS.get(tens, 1) * 10 + _DIGITS.get(units, 0)
 
 
 def parse(question: Question, typed: str, options: Sequence[Option] | None = None) -> object:

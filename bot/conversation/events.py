@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from domain.reading import Reading
+from domain.reading import CONFIDENT, Reading
+
+LONGEST_NAME = 12  #: characters; a longer text in which a facility is heard is more than a community's name
 
 
 class Said(msgspec.Struct, frozen=True, gc=False):
@@ -13,6 +15,11 @@ class Said(msgspec.Struct, frozen=True, gc=False):
     text: str
     reading: Reading
     message_id: int
+
+    @property
+    def is_name(self) -> bool:
+        """Whether it is short enough for a community's name, and no facility is clearly heard in it."""
+        return len(self.text) <= LONGEST_NAME and all(mention.p < CONFIDENT for mention in self.reading.mentions)
 
 
 class Pressed(msgspec.Struct, frozen=True, gc=False):

@@ -13,12 +13,6 @@ from domain.messages import Button
 from surveys import flow
 from surveys.definition import Option, Question, Survey
 
-#: What people type to "do you live in X?", shown or asked.
-HERE = tuple(
-    "对 对的 对对 是 是的 是滴 是啊 就是 没错 嗯 嗯嗯 "
-    "这儿 这里 就这儿 就这里 就是这儿 我就住这儿 没变 还是这儿 yes here".split()
-)
-NOT_HERE = tuple("不 不是 不是的 不对 不是这儿 不是这里 错了 不住这儿 no".split())
 MAX_PLACES = 20
 OTHER_PLACE = "@places"  #: shows every community
 GROUP = "@g."  #: before a group's code: opens that group of facilities
@@ -46,7 +40,6 @@ def ask(
         places: communities to choose from: what a typed name may mean, or all.
         group: the open group of a facility question.
     """
-    stage = msgspec.structs.replace(stage, guess=places[0] if len(places) == 1 else None)
     survey = context.world.surveys[stage.survey]
     question = survey.question(stage.question)
     buttons = _buttons(stage, question, context, places, group)
@@ -93,10 +86,16 @@ def all_places(context: Context) -> tuple[str, ...]:
 
 def place_options(context: Context, codes: tuple[str, ...] = ()) -> tuple[Option, ...]:
     """The communities to choose from: those given, or where the resident is known to live, or all."""
-    tree = context.world.city.tree
     known = codes or ((context.community,) if context.community else all_places(context))
-    also = HERE if len(known) == 1 else ()
-    return tuple(Option(code, Name(zh=tree[code].name, en=tree[code].name), also) for code in known)
+    labels = [place_label(context, code) for code in known]
+    return tuple(Option(code, Name(zh=label, en=label)) for code, label in zip(known, labels, strict=True))
+
+
+def place_label(context: Context, code: str) -> str:
+    """The community with its street: names alone can be alike."""
+    tree = context.world.city.tree
+    street = tree.ancestor(code, "street")
+    return f"{street.name if street else ''}{tree[code].name}"
 
 
 def _buttons(

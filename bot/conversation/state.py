@@ -30,10 +30,9 @@ class Pending(msgspec.Struct, frozen=True, gc=False):
 
 
 class AskCommunity(Stage, frozen=True):
-    """Which community? What is `pending` is filed as soon as we know. `guess`: the one it was asked about by name."""
+    """Which community? What is `pending` is filed as soon as we know."""
 
     pending: tuple[Pending, ...] = ()
-    guess: str | None = None
 
 
 class Idle(Stage, frozen=True):
@@ -58,7 +57,7 @@ class InSurvey(Stage, frozen=True):
     """A question was asked. `answers`: JSON-able value by question id, so far.
 
     `draft`: picked at this visit of a multiple choice. `needs`: ids of the needs filed from an answer, by question.
-    `waiting`: campaigns (id, survey) that invited meanwhile and are offered at the end. `guess`: as in `AskCommunity`.
+    `waiting`: campaigns (id, survey) that invited meanwhile and are offered at the end.
     """
 
     campaign_id: int
@@ -68,7 +67,6 @@ class InSurvey(Stage, frozen=True):
     draft: tuple[str, ...] = ()
     needs: dict[str, tuple[int, ...]] = {}
     waiting: tuple[tuple[int, str], ...] = ()
-    guess: str | None = None
 
 
 AnyStage = Fresh | AskConsent | AskCommunity | Idle | Filed | InSurvey

@@ -18,11 +18,12 @@ from bot.conversation.needs import (
     reassign,
     withdraw_list,
 )
-from bot.conversation.questions import HERE, NOT_HERE
+from bot.conversation.questions import place_label
 from bot.conversation.say import say, say_notice, say_welcome
 from bot.conversation.state import AskCommunity, AskConsent, Dialogue, Filed, Fresh, Idle, InSurvey, Pending
+from bot.conversation.yes import AGREES, DECLINES, HERE, NOT_HERE, says
 from domain.messages import Button
-from domain.reading import CONFIDENT, Reading
+from domain.reading import Reading
 from surveys import flow
 
 Step = tuple[Dialogue, tuple[Effect, ...]]
@@ -30,7 +31,6 @@ Step = tuple[Dialogue, tuple[Effect, ...]]
 IN = "in:"  #: before a community's code: "I live there"
 MAX_LISTED = 20
 MAX_PENDING = 4  #: messages kept while the community is not known
-LONGEST_NAME = 12  #: characters; a longer text in which a facility is heard is more than a community's name
 GREETING_SURE = 0.85  #: asked where they live, people answer "I am from X": that reads much like a greeting
 LOOSE = " \t\n\u3000。.!!、,,~~))"  #: what people type around a number or a word
 
@@ -66,6 +66,8 @@ def _chosen(dialogue: Dialogue, text: str) -> str | None:
     typed = text.strip(LOOSE)
     if not typed or len(typed) > 40:
         return None
+    if (confirmed := _confirmed(dialogue, typed)) is not None:
+        return confirmed
     number = flow.number_of(typed)
     if number is not None and 1 <= number <= len(dialogue.choices):
         return dialogue.choices[number - 1].payload
@@ -74,6 +76,25 @@ def _chosen(dialogue: Dialogue, text: str) -> str | None:
     begun = [button for button in dialogue.choices if len(typed) > 1 and button.label.startswith(typed)]
     found = same or [button for button in begun if not button.payload.startswith(IN)]
     return found[0].payload if len(found) == 1 else None
+
+
+def _confirmed(dialogue: Dialogue, typed: str) -> str | None:
+    """The payload of a yes or no, typed to "do you live in X?"."""
+    if not _is_guess_open(dialogue):
+        return None
+    yes, no = dialogue.choices
+    return yes.payload if says(HERE, typed) else no.payload if says(NOT_HERE, typed) else None
+
+
+def _is_guess_open(dialogue: Dialogue) -> bool:
+    """Whether "do you live in X?" was the last thing asked: its two buttons, and no others, were shown."""
+    payloads = [button.payload for button in dialogue.choices]
+    return len(payloads) == 2 and payloads[0].startswith(IN) and payloads[1] == IN + "other"
+
+
+def _still_counting(dialogue: Dialogue) -> tuple[Button, ...]:
+    """The buttons that count after something else was said: a list's numbers do, a "yes" is then one to that."""
+    return () if _is_guess_open(dialogue) else dialogue.choices
 
 
 #: What people type instead of a command.
@@ -123,7 +144,7 @@ def _emergency(dialogue: Dialogue, event: Said, context: Context) -> Step:
     effects: list[Effect] = [say(context, "literal", text="\n".join(lines))]
     if context.consented:
         effects.insert(0, KeepMessage(event.message_id, event.text, event.reading, "chat"))
-    return dialogue, tuple(effects)
+    return Dialogue(dialogue.stage, _still_counting(dialogue)), tuple(effects)
 
 
 # commands
@@ -153,8 +174,7 @@ def _command(dialogue: Dialogue, event: Commanded, context: Context) -> Step:
     if event.name == "surveys":
         return dialogue, (SetSurveys(True), say(context, "surveys.on", choices=dialogue.choices))
     if event.name == "community":
-        state, effects_ = _ask_community(context, _pending(dialogue), "community.ask")
-        return (Dialogue(dialogue.stage, state.choices) if isinstance(dialogue.stage, InSurvey) else state), effects_
+        return _ask_other_community(dialogue, context, "community.ask")
     return dialogue, (say(context, "command.unknown", name=event.name[:20], choices=dialogue.choices),)
 
 
@@ -207,18 +227,13 @@ def _notice(context: Context, community: str | None) -> Step:
     )
 
 
-YES = frozenset("同意 好 好的 行 可以 中 嗯 是 是的 愿意 ok yes agree 我同意 同意的".split())
-NO = frozenset("不同意 不 不行 不要 不愿意 算了 no".split())
-
-
 def _before_consent(dialogue: Dialogue, event: Event, context: Context) -> Step:
     stage = dialogue.stage
     answer = ""
     if isinstance(event, Pressed):
         answer = event.payload
     elif isinstance(event, Said):
-        typed = event.text.lower().strip(LOOSE)
-        answer = "consent:yes" if typed in YES else "consent:no" if typed in NO else ""
+        answer = "consent:yes" if says(AGREES, event.text) else "consent:no" if says(DECLINES, event.text) else ""
     if not isinstance(stage, AskConsent):
         # a "yes" counts only for a notice that was shown
         return _notice(context, None)
@@ -249,13 +264,13 @@ def _ask_community(context: Context, pending: tuple[Pending, ...], key: str, cod
     texts, tree = context.world.texts, context.world.city.tree
     if len(codes) == 1:
         (guess,) = codes
-        name = _label(context, guess)
+        name = place_label(context, guess)
         choices = _buttons(context, ("community.yes", IN + guess), ("community.no", IN + "other"), name=name)
         key = "community.is_it_kept" if pending else "community.is_it"
-        return Dialogue(AskCommunity(pending, guess), choices), (say(context, key, choices=choices, name=name),)
+        return Dialogue(AskCommunity(pending), choices), (say(context, key, choices=choices, name=name),)
     areas = [tree[code] for code in codes] or tree.all_communities
     choices = tuple(
-        Button(_label(context, area.code) if area.circle_scale == 15 or codes else area.name, IN + area.code)
+        Button(place_label(context, area.code) if area.circle_scale == 15 or codes else area.name, IN + area.code)
         for area in areas[:MAX_LISTED]
     )
     if codes:
@@ -263,11 +278,12 @@ def _ask_community(context: Context, pending: tuple[Pending, ...], key: str, cod
     return Dialogue(AskCommunity(pending), choices), (say(context, key, choices=choices),)
 
 
-def _label(context: Context, code: str) -> str:
-    """The community with its street: names alone can be alike."""
-    tree = context.world.city.tree
-    street = tree.ancestor(code, "street")
-    return f"{street.name if street else ''}{tree[code].name}"
+def _ask_other_community(dialogue: Dialogue, context: Context, key: str, codes: tuple[str, ...] = ()) -> Step:
+    """As `_ask_community`, for somebody who may be in the middle of a survey, which then waits."""
+    asking, effects = _ask_community(context, _pending(dialogue), key, codes)
+    if isinstance(dialogue.stage, InSurvey):
+        asking = Dialogue(dialogue.stage, asking.choices)
+    return asking, effects
 
 
 def _in_community(dialogue: Dialogue, code: str, context: Context) -> Step:
@@ -316,10 +332,12 @@ def _said(dialogue: Dialogue, event: Said, context: Context) -> Step:
     stage = dialogue.stage
     if isinstance(stage, InSurvey):
         asked = any(button.payload.startswith(IN) for button in dialogue.choices)
-        meant = context.world.match_community(event.text) if asked and _is_name(event) else Meant()
-        return (
-            _in_community(dialogue, meant.sure, context) if meant.sure else survey.said(dialogue, stage, event, context)
-        )
+        meant = context.world.match_community(event.text) if asked and event.is_name else Meant()
+        if meant.sure:
+            return _in_community(dialogue, meant.sure, context)
+        if meant.possible:
+            return _ask_other_community(dialogue, context, "community.which", meant.possible)
+        return survey.said(dialogue, stage, event, context)
     if isinstance(stage, AskCommunity) or context.community is None:
         return _where(dialogue, event, context)
     typed = event.text.strip(LOOSE)
@@ -342,7 +360,7 @@ def _said(dialogue: Dialogue, event: Said, context: Context) -> Step:
 def _lives_elsewhere(dialogue: Dialogue, event: Said, context: Context) -> Step | None:
     """ "不对，我住堤岭": offers to change the community after a receipt; None for a text that names no other one."""
     reading = event.reading
-    is_about_it = reading.correction is not None or (_is_name(event) and not is_aside(reading))
+    is_about_it = reading.correction is not None or (event.is_name and not is_aside(reading))
     if context.community is None or not isinstance(dialogue.stage, Filed) or not is_about_it:
         return None
     named = context.world.match_community(event.text).sure
@@ -356,14 +374,8 @@ def _lives_elsewhere(dialogue: Dialogue, event: Said, context: Context) -> Step 
 def _where(dialogue: Dialogue, event: Said, context: Context) -> Step:
     """A text while the community is unknown: its name; or what is filed as soon as we know; or what needs no place."""
     pending, reading = _pending(dialogue), event.reading
-    if isinstance(dialogue.stage, AskCommunity) and dialogue.stage.guess:
-        if (typed := event.text.lower().strip(LOOSE)) in HERE:
-            return _in_community(dialogue, dialogue.stage.guess, context)
-        if typed in NOT_HERE:
-            return _ask_community(context, pending, "community.ask")
     meant = context.world.match_community(event.text)
-    is_name = _is_name(event)
-    if meant.sure and (is_name or not reading.mentions):
+    if meant.sure and (event.is_name or not reading.mentions):
         return _in_community(dialogue, meant.sure, context)
     keep = KeepMessage(event.message_id, event.text, reading, "chat")
     if is_filed(reading) or meant.sure:
@@ -373,20 +385,15 @@ def _where(dialogue: Dialogue, event: Said, context: Context) -> Step:
         else:
             state, effects = _ask_community(context, pending, "community.ask_kept", meant.possible)
         return state, (keep, *effects)
-    if not (meant.possible and is_name) and _is_no_place(dialogue, reading):
+    if not (meant.possible and event.is_name) and _is_no_place(dialogue, reading):
         choices, answered = answer(reading, context)
         if not pending:
-            return Dialogue(dialogue.stage, choices or dialogue.choices), (keep, answered)
+            return Dialogue(dialogue.stage, choices or _still_counting(dialogue)), (keep, answered)
         state, effects = _ask_community(context, pending, "community.ask_kept")
         return state, (keep, answered, *effects)
     return _ask_community(
         context, pending, "community.which" if meant.possible else "community.not_found", meant.possible
     )
-
-
-def _is_name(event: Said) -> bool:
-    """Whether a text is short enough for a name, and no facility is clearly heard in it."""
-    return len(event.text) <= LONGEST_NAME and all(mention.p < CONFIDENT for mention in event.reading.mentions)
 
 
 def _is_no_place(dialogue: Dialogue, reading: Reading) -> bool:

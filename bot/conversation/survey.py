@@ -31,6 +31,7 @@ from bot.conversation.needs import (
 )
 from bot.conversation.say import say
 from bot.conversation.state import AskCommunity, Dialogue, Filed, Idle, InSurvey
+from bot.conversation.yes import HERE, NOT_HERE, says
 from domain.catalogue import OTHER_FACILITY
 from domain.errors import InputError
 from domain.reading import CONFIDENT, Mention, Reading
@@ -215,7 +216,7 @@ def _facility_pressed(stage: InSurvey, question: Question, value: str, context: 
 # free text
 
 
-def said(_dialogue: Dialogue, stage: InSurvey, event: Said, context: Context) -> Step:
+def said(dialogue: Dialogue, stage: InSurvey, event: Said, context: Context) -> Step:
     """A typed answer, a move, or something else that has to be heard before the survey goes on."""
     question = answers.current(stage, context)
     if question is None:
@@ -232,7 +233,7 @@ def said(_dialogue: Dialogue, stage: InSurvey, event: Said, context: Context) ->
     if question.kind == "text":
         return _text(stage, question, event, context)
     if question.kind == "place":
-        return _place_said(stage, event, context)
+        return _place_said(dialogue, stage, event, context)
     try:
         value = flow.parse(question, event.text)
         if isinstance(value, list) and stage.draft:
@@ -273,22 +274,26 @@ def _text(stage: InSurvey, question: Question, event: Said, context: Context) ->
     return answers.answered(stage, reading.masked, effects, context)
 
 
-def _place_said(stage: InSurvey, event: Said, context: Context) -> Step:
-    shown = questions.place_options(context, (stage.guess,) if stage.guess else ())
+def _place_said(dialogue: Dialogue, stage: InSurvey, event: Said, context: Context) -> Step:
+    offered = [button.payload.rpartition(":")[2] for button in dialogue.choices if button.payload.startswith("sv:")]
+    codes = tuple(code for code in offered if code in context.world.city.tree)
+    if len(codes) == 1 and says(HERE, event.text):  # "yes" means what the last message asked
+        return _place(stage, codes[0], context)
+    shown = questions.place_options(context, codes) if codes else ()
     try:
         return _place(stage, str(flow.parse(answers.asked(stage, context), event.text, shown)), context)
     except InputError:
         pass
-    if shown and flow.clean(event.text) in questions.NOT_HERE:
+    if shown and says(NOT_HERE, event.text):
         return _all_places(stage, context)
-    if _is_need(event.reading) and len(event.text) > 12:
-        return _aside(stage, event, context, "")
     meant = context.world.match_community(event.text)
+    if _is_need(event.reading) and not event.is_name:
+        return _place_and_need(stage, meant.sure, event, context) if meant.sure else _aside(stage, event, context, "")
     if meant.sure:
         return _place(stage, meant.sure, context)
     if not meant.possible:
         return _aside(stage, event, context, context.world.texts("error.survey.place"))
-    name = context.world.city.tree[meant.possible[0]].name
+    name = questions.place_label(context, meant.possible[0])
     lead = context.world.texts("survey.which_place" if len(meant.possible) > 1 else "community.is_it", name=name)
     after, asked = questions.ask(stage, context, lead, places=meant.possible)
     return after, (asked,)
@@ -300,9 +305,16 @@ def _all_places(stage: InSurvey, context: Context) -> Step:
     return after, (asked,)
 
 
-def _place(stage: InSurvey, code: str, context: Context) -> Step:
+def _place(stage: InSurvey, code: str, context: Context, effects: tuple[Effect, ...] = ()) -> Step:
     moved = () if code == context.community else (SetCommunity(code),)
-    return answers.answered(stage, code, moved, msgspec.structs.replace(context, community=code))
+    return answers.answered(stage, code, (*moved, *effects), msgspec.structs.replace(context, community=code))
+
+
+def _place_and_need(stage: InSurvey, code: str, event: Said, context: Context) -> Step:
+    """Where somebody lives and what is missing there, in one text: "堤岭社区没有食堂"."""
+    keep = KeepMessage(event.message_id, event.text, event.reading, "chat")
+    effects, _ = needs_of(event.message_id, event.reading.needs, code, context, "chat")
+    return _place(stage, code, context, (keep, *effects, *answers.noted(receipt_lines(effects, context), context)))
 
 
 def _aside(stage: InSurvey, event: Said, context: Context, fault: str) -> Step:
@@ -314,6 +326,9 @@ def _aside(stage: InSurvey, event: Said, context: Context, fault: str) -> Step:
         effects, _ = needs_of(event.message_id, reading.needs, context.community, context, "chat")
         after, asked = questions.ask(stage, context, lead)
         return after, (keep, *effects, *answers.noted(receipt_lines(effects, context), context), asked)
+    if _is_need(reading):  # of an unknown community: it is not filed, but its words are kept
+        after, asked = questions.ask(stage, context, fault)
+        return after, (keep, asked)
     is_words = any(sign.isalpha() for sign in event.text)
     if is_words and context.community and is_aside(reading):
         _, answer = file_message(event.message_id, reading, context.community, context)

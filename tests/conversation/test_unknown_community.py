@@ -115,7 +115,9 @@ def test_said__data_rights__choices_work_by_number(service: Service) -> None:
     assert told(say(service, "1")) == service.world.texts("mine.none")
 
 
-@pytest.mark.parametrize("yes", ["是", "是的", "对", "嗯", "1", "一", "第一个", "是，新湖街道北园社区"])
+@pytest.mark.parametrize(
+    "yes", ["是", "是的", "对", "嗯", "对啊", "对对对", "好的", "1", "一", "第一个", "是，新湖街道北园社区"]
+)
 def test_said__guess__is_asked_about_and_taken_only_when_confirmed(service: Service, yes: str) -> None:
     asked = say(service, "北苑小区")
     assert told(asked) == service.world.texts("community.is_it", name="新湖街道北园社区")
@@ -125,7 +127,7 @@ def test_said__guess__is_asked_about_and_taken_only_when_confirmed(service: Serv
     assert resident_lives(service) == "P05-04"
 
 
-@pytest.mark.parametrize("no", ["不是", "不", "不对", "2", "二", "不是，我再选"])
+@pytest.mark.parametrize("no", ["不是", "不", "不对", "不是啊", "没有", "2", "二", "不是，我再选"])
 def test_said__guess_denied__shows_every_community(service: Service, no: str) -> None:
     say(service, "北苑小区")
     shown = say(service, no)
@@ -137,6 +139,26 @@ def test_said__guess_denied__shows_every_community(service: Service, no: str) ->
 def test_said__guess_answered_with_another_name__takes_that(service: Service) -> None:
     say(service, "北苑小区")
     assert told(say(service, "不是，是堤岭")) == service.world.texts("community.set", name="堤岭社区")
+
+
+@pytest.mark.parametrize("between", ["删除我的信息", "撤回", "隐私怎么保护", "谢谢", "着火了"])
+def test_said__guess_and_then_something_else__yes_is_no_answer_to_it(service: Service, between: str) -> None:
+    say(service, "停车不方便，没有车位")
+    press(service, "in:P05-05")
+    say(service, "换小区")
+    say(service, "北苑小区")
+    say(service, between)
+    say(service, "是")
+    assert resident_lives(service) == "P05-05"
+
+
+def test_said__erasing_asked_while_a_need_waits__yes_files_nothing(service: Service) -> None:
+    say(service, "没有食堂")
+    say(service, "石家庄")
+    say(service, "删除我的信息")
+    assert NOT_FOUND in told(say(service, "是"))
+    assert needs(service) == []
+    assert resident_lives(service) is None
 
 
 def test_said__need_waits_and_name_is_a_guess__is_filed_when_confirmed(service: Service) -> None:

@@ -40,6 +40,11 @@ def test_find__names_and_forms__hints(text: str, hints: list[tuple[str, str, str
     assert heard(text) == hints
 
 
+def test_find__one_name_of_two_areas__hints_at_both() -> None:
+    places = Places([Entry("锦绣城", "estate", code) for code in ("P05-01", "P05-05")] + [Entry("锦绣城", "estate")])
+    assert [hint.area for hint in places.named("我住锦绣城")] == ["P05-01", "P05-05"]
+
+
 def test_read__traditional_and_wide__place_of_the_original(reader: Reader) -> None:
     text = "！！！！！我們陽光花園小區３號樓沒電梯"
     hints = Reader(reader.model, PLACES).read(text).places

@@ -200,14 +200,15 @@ def test_survey__another_community__moves_the_resident(talk: Talk) -> None:
 
 def test_survey__community_guessed__is_asked_about(talk: Talk) -> None:
     talk.begin()
-    assert talk.say("北苑").startswith(talk.service.world.texts("community.is_it", name="北园社区"))
+    assert talk.say("北苑").startswith(talk.service.world.texts("community.is_it", name="新湖街道北园社区"))
+    assert talk.buttons[0].label == "新湖街道北园社区"
     assert talk.answers == {}
     talk.say("是")
     assert talk.answers["place"] == "P05-04"
     assert talk.row("SELECT community FROM resident") == "P05-04"
 
 
-@pytest.mark.parametrize("no", ["不是", "2", "别的社区"])
+@pytest.mark.parametrize("no", ["不是", "不是呀", "2", "别的社区"])
 def test_survey__community_guessed_wrongly__shows_every_community(talk: Talk, no: str) -> None:
     talk.begin()
     talk.say("北苑", no)
@@ -224,10 +225,30 @@ def test_survey__community_changed_in_the_middle__is_known_by_its_typed_name(tal
     assert talk.question == "age"
 
 
+@pytest.mark.parametrize("answers", [("是",), ("1",), ("不是", "北园")])
+def test_survey__community_changed_to_nearly_a_name__is_asked_about(talk: Talk, answers: tuple[str, ...]) -> None:
+    talk.begin()
+    talk.say("1", "0", "0")
+    assert talk.question == "missing"
+    asked = talk.say("换小区", "北苑")
+    assert asked == talk.service.world.texts("community.is_it", name="新湖街道北园社区")
+    talk.say(*answers)
+    assert talk.row("SELECT community FROM resident") == "P05-04"
+    assert (talk.question, talk.answers) == ("missing", {"place": COMMUNITY})
+
+
 def test_survey__guess_asked_and_then_aside__here_means_home_again(talk: Talk) -> None:
     talk.begin()
     talk.say("北苑", "跳过", "是")
     assert talk.answers["place"] == COMMUNITY
+
+
+@pytest.mark.parametrize("first", ["北苑", "帮助"])
+@pytest.mark.parametrize("yes", ["是", "对"])
+def test_survey__erasing_asked_in_the_middle__yes_is_no_community(talk: Talk, first: str, yes: str) -> None:
+    talk.begin()
+    talk.say(first, "删除我的信息", yes)
+    assert (talk.question, talk.answers) == ("place", {})
 
 
 def test_survey__need_in_the_middle__is_filed_and_the_question_asked_again(talk: Talk) -> None:
@@ -240,6 +261,31 @@ def test_survey__need_in_the_middle__is_filed_and_the_question_asked_again(talk:
     assert talk.question == "age"
     talk.say("5")
     assert talk.question == "household"
+
+
+@pytest.mark.parametrize("words", ["堤岭社区没有食堂", "我们堤岭社区这边一直都没有食堂，老人吃饭难"])
+def test_survey__community_and_need_in_one_text__both_are_taken(talk: Talk, words: str) -> None:
+    talk.begin()
+    talk.say(words)
+    assert talk.answers == {"place": "P05-05"}
+    assert talk.rows("SELECT leaf, community, status FROM need") == [("community_canteen", "P05-05", "filed")]
+    assert talk.row("SELECT community FROM resident") == "P05-05"
+    assert "编号" in talk.replies[0].text
+    assert talk.question == "age"
+
+
+def test_survey__community_and_need_in_one_text__counts_the_neighbours_there(talk: Talk) -> None:
+    Talk(talk.service, user="u2", community="P05-05").say("没有食堂", "退订")
+    talk.begin()
+    talk.say("堤岭社区没有食堂")
+    assert talk.service.world.texts("receipt.neighbours", count=1) in talk.replies[0].text
+
+
+def test_survey__need_with_a_guess_at_the_community__is_filed_and_the_question_asked_again(talk: Talk) -> None:
+    talk.begin()
+    talk.say("北苑没有食堂")
+    assert talk.needs == [("community_canteen", "chat", "filed")]
+    assert (talk.question, talk.answers) == ("place", {})
 
 
 def test_survey__fault_in_the_middle__is_kept_beside_the_demand(talk: Talk) -> None:

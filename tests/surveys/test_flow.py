@@ -105,6 +105,18 @@ def test_flow__earlier_answer_changes__orphans_are_retired(
 
 
 @pytest.mark.parametrize(
+    ("typed", "number"),
+    [("7", 7), ("第7个", 7), ("七", 7), ("两", 2), ("十", 10), ("十一", 11), ("二十", 20), ("九十九分", 99), ("〇", 0)]
+    + [
+        (several, None)
+        for several in ("二三十", "二三十个", "一二十", "十二三", "十十", "二三", "十个十", "个", "", "一百")
+    ],
+)
+def test_number_of__one_number__is_read_and_several_are_not(typed: str, number: int | None) -> None:
+    assert flow.number_of(typed) == number
+
+
+@pytest.mark.parametrize(
     "typed", ["1 3 4", "1、3、4", "1,3,4", "1\uff0c3\uff0c4", "134", "1 3 4。", "一 三 四", "1和3和4"]
 )
 def test_parse__several_numbers__are_read_alike(typed: str) -> None:
