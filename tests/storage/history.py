@@ -131,12 +131,14 @@ class Model:
                 who.consented, who.community = True, who.link
                 who.stage = "idle" if who.link else "where"
         elif who.stage == "where" or who.community is None:
+            names_something = any(word in text for word in WORDS)
+            if names_something or who.stage != "where" or any(word in text for word in REMARKS):
+                who.messages.add(number)
             if who.stage != "where":
                 who.pending = []
-            who.stage = "where"
-            if any(word in text for word in WORDS):
+            if names_something:
                 who.pending = [*who.pending, (number, text)][-4:]
-                who.messages.add(number)
+            who.stage = "where"
         else:
             who.messages.add(number)
             who.stage = "idle"
