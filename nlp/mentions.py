@@ -17,7 +17,7 @@ CONTEXT = 0.5
 NEARBY = 0.2  #: the same when it is asked where a facility stands
 #: Per register (chat, letter): a facility is mentioned if the whole message, or a clause of it, speaks for it with this
 #: probability. In letters a clause alone is often a place name.
-WHOLE = {False: 0.40, True: 0.35}
+WHOLE = {False: 0.40, True: 0.30}
 CLAUSE = {False: 0.42, True: 0.60}
 #: The same of a facility beside the main one, in letters that ask for nothing: they name much on the way.
 FURTHER = 0.60
@@ -26,7 +26,7 @@ BESIDE = 0.25
 #: A clause belongs to a facility from this probability on, if it is not another's.
 SPEAKING = 0.12
 #: A clause belongs to the stretch of a facility if it speaks for it at least by this share of its clearest clause.
-LOCAL = 0.6
+LOCAL = 0.7
 #: The best facility of a message whose intent needs one is named even if it is doubtful.
 DOUBTFUL = 0.05
 
