@@ -10,7 +10,7 @@ import pytest
 from domain.errors import InputError
 from domain.texts import LANGUAGES, load_texts
 from nlp.classify import classify_file
-from nlp.evaluate import evaluate_file, evaluate_testset, render
+from nlp.evaluate import LETTERS, evaluate_file, evaluate_testset, render
 from nlp.evaluate_mask import evaluate_masking
 from nlp.reader import Reader
 
@@ -111,6 +111,14 @@ def test_evaluate_testset__frozen_messages__no_worse_than_promised(reader: Reade
     assert result.messages >= 800
     assert max(result.intent_ece, result.leaf_ece) <= 0.04
     assert result.sure_share >= 0.75
+
+
+def test_evaluate_testset__letters_hard_on_purpose__no_worse_than_measured_and_no_surer(reader: Reader) -> None:
+    result = evaluate_testset(reader, LETTERS)
+    assert result.messages == 1580
+    assert result.figures["intent"].rate >= 0.70
+    assert result.figures["first_leaf"].rate >= 0.89
+    assert result.intent_ece <= 0.04
 
 
 def test_evaluate_masking__marked_messages__numbers_and_names_hidden_harmless_left() -> None:
