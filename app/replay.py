@@ -26,7 +26,7 @@ from bot.conversation.context import World
 from bot.gateway import Gateway, now_ms
 from bot.service import ALL
 from domain.errors import InputError
-from domain.lines import OnFault, good_lines, read_line
+from domain.lines import Faults, OnFault, good_lines, read_line
 from domain.messages import Inbound
 from domain.texts import Texts
 from planning.demand import DemandQuery
@@ -132,14 +132,12 @@ async def replay(
 
 def replay_file(app: App, file: Path, texts: Texts) -> Replayed:
     """Replays a file with a progress bar, then prints the demand it made."""
-    faults = 0
 
     def tell(line: int, fault: InputError) -> None:
-        nonlocal faults
-        faults += 1
         print(texts.error(InputError("line.broken", line=line, fault=fault)), file=sys.stderr)
 
-    lines = read_lines(file, app.world, tell)
+    faults = Faults(tell)
+    lines = read_lines(file, app.world, faults)
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -150,7 +148,7 @@ def replay_file(app: App, file: Path, texts: Texts) -> Replayed:
     with bar:
         task = bar.add_task(texts("replay.reading"), total=len(lines))
         result = asyncio.run(replay(app.gateway, lines, lambda done: bar.advance(task, done)))
-    result.faults = faults
+    result.faults = faults.count
     print(
         texts(
             "replay.done",

@@ -15,8 +15,23 @@ T = TypeVar("T")
 #: Called with the line's number (from 1) and what is wrong with it.
 OnFault = Callable[[int, InputError], None]
 
+
 _MISSING = re.compile(r"missing required field `(\w+)`")
 _PLACE = re.compile(r"`\$([\w.\[\]]*)`$")
+
+
+class Faults:
+    """Passes on what is wrong with lines, and counts it."""
+
+    def __init__(self, on_fault: OnFault | None = None) -> None:
+        self.count = 0
+        self._on_fault = on_fault
+
+    def __call__(self, number: int, fault: InputError) -> None:
+        """Takes one fault, as an `OnFault` does."""
+        self.count += 1
+        if self._on_fault is not None:
+            self._on_fault(number, fault)
 
 
 def good_lines(source: Iterable[AnyStr], parse: Callable[[AnyStr], T], on_fault: OnFault) -> Iterator[T]:

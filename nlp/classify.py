@@ -7,8 +7,7 @@ from typing import TextIO
 
 import msgspec
 
-from domain.errors import InputError
-from domain.lines import OnFault, good_lines, read_line
+from domain.lines import Faults, OnFault, good_lines, read_line
 from domain.reading import Mention, PlaceHint, Reading
 from nlp.model import Model
 from nlp.reader import Reader
@@ -45,15 +44,9 @@ def classify_file(reader: Reader, source: TextIO, sink: TextIO, on_fault: OnFaul
     Returns:
         The number of broken lines.
     """
-    faults = 0
-
-    def tell(number: int, fault: InputError) -> None:
-        nonlocal faults
-        faults += 1
-        on_fault(number, fault)
-
+    faults = Faults(on_fault)
     encode = msgspec.json.Encoder().encode
-    good = good_lines(source, lambda line: read_line(line, _Line, EXAMPLE), tell)
+    good = good_lines(source, lambda line: read_line(line, _Line, EXAMPLE), faults)
     while lines := list(islice(good, CHUNK)):
         for one, reading in zip(lines, reader.read_many([one.text for one in lines]), strict=True):
             label = labelled(one.id, reading, reader.model)
@@ -62,7 +55,7 @@ def classify_file(reader: Reader, source: TextIO, sink: TextIO, on_fault: OnFaul
                     words = reader.deciding_words(one.text[mention.start : mention.end], mention.leaf)
                     need["words"] = [_printable(word) for word in words]
             sink.write(encode(label).decode() + "\n")
-    return faults
+    return faults.count
 
 
 def labelled(identity: str | int | None, reading: Reading, model: Model) -> Labelled:

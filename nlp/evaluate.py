@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from domain.catalogue import load_catalogue
 from domain.errors import InputError
-from domain.lines import OnFault, good_lines, read_line
+from domain.lines import Faults, OnFault, good_lines, read_line
 from domain.reading import Mention, Reading
 from nlp import corpus
 from nlp.reader import NONE, Reader
@@ -104,24 +104,17 @@ def evaluate_file(
     """Measures the reader on JSON lines with text, intent, leaves (or needs) and perhaps a title.
 
     Broken lines and those with unknown labels are reported with number and fault, skipped and counted. A title is read
-    as the first line of its message, unless they are to be read `with_titles` left out.
+    as the first line of its message; without `with_titles` the text is read alone.
 
     Raises:
         InputError("evaluate.empty"): no line is left to measure.
     """
-    faults = 0
-
-    def tell(number: int, fault: InputError) -> None:
-        nonlocal faults
-        faults += 1
-        if on_fault is not None:
-            on_fault(number, fault)
-
-    rows = list(good_lines(source, _labelled, tell))
+    faults = Faults(on_fault)
+    rows = list(good_lines(source, _labelled, faults))
     if not rows:
         raise InputError("evaluate.empty", file=getattr(source, "name", "-"), example=EXAMPLE)
     texts = [f"{row.title}\n{row.text}" if with_titles and row.title else row.text for row in rows]
-    return evaluate(rows, reader.read_many(texts), faults)
+    return evaluate(rows, reader.read_many(texts), faults.count)
 
 
 def _labelled(line: str) -> Labelled:

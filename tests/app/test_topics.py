@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -25,13 +26,17 @@ from tests.staff.builders import ELSEWHERE, HERE, a_need
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """An installation in which six residents want parking, two of them in another community."""
-    made = Settings(data_dir=tmp_path)
+    here = [("没有车位", HERE, number) for number in range(4)]
+    return _with_needs(tmp_path, [*here, *[("没有车位", ELSEWHERE, 40)] * 2])
+
+
+def _with_needs(data_dir: Path, needs: Sequence[tuple[str, str, int]]) -> Settings:
+    """An installation in which each need (text, community, days ago) is somebody else's."""
+    made = Settings(data_dir=data_dir)
     database, vault = wiring.open_database(made, "test")
     service = Service(database, vault, a_world(), cast(Reader, FakeReader()))
-    for number in range(4):
-        a_need(service, "没有车位", f"u{number}", HERE, now_ms() - number * DAY_MS)
-    for number in range(4, 6):
-        a_need(service, "没有车位", f"u{number}", ELSEWHERE, now_ms() - 40 * DAY_MS)
+    for number, (text, community, days_ago) in enumerate(needs):
+        a_need(service, text, f"u{number}", community, now_ms() - days_ago * DAY_MS)
     database.close()
     return made
 
@@ -64,12 +69,7 @@ def test_topics__csv__one_row_a_topic(settings: Settings) -> None:
 
 
 def test_topics__csv__no_word_of_a_resident_becomes_a_formula(tmp_path: Path) -> None:
-    made = Settings(data_dir=tmp_path)
-    database, vault = wiring.open_database(made, "test")
-    service = Service(database, vault, a_world(), cast(Reader, FakeReader()))
-    for number in range(3):
-        a_need(service, "\u3000＝[没有车位", f"u{number}", HERE, now_ms() - number * DAY_MS)
-    database.close()
+    made = _with_needs(tmp_path, [("\u3000＝[没有车位", HERE, number) for number in range(3)])
     (line,) = csv.DictReader(io.StringIO(topics_report(made, None, None, "csv")))
     assert line["examples"].startswith("'")
     assert "＝" in line["examples"]
